@@ -1,0 +1,1 @@
+"""Shape lists and set-ups over `trainstation.bench`; `python -m benchmarks` is the door."""

@@ -1,0 +1,76 @@
+"""trainstation: a CPU-first home for optimizers.
+
+>>> import trainstation as ts
+>>> model = ts.nn.Linear(3, 1)
+>>> optimizer = ts.create_optimizer("adamw", model.parameters(), lr=3e-4)
+>>> model(ts.Tensor.ones([8, 3])).mean().backward()
+>>> optimizer.step()
+
+"""
+
+from trainstation import kernels, nn, optimizers, schedulers
+from trainstation.errors import (
+    DuplicateOptimizerError,
+    GraphError,
+    KernelError,
+    MissingGradientError,
+    NoGradientWarning,
+    PluginWarning,
+    ShapeError,
+    TrainStationError,
+    UnknownOptimizerError,
+    UnlinkedParameterError,
+)
+from trainstation.gradtrack import GradTrack, NoGradTrack, enable_grad, is_grad_enabled, no_grad, set_grad_enabled
+from trainstation.hookspecs import hookimpl
+from trainstation.kernels import get_num_threads, set_num_threads
+from trainstation.plugins import (
+    create_optimizer,
+    get_optimizer,
+    list_optimizers,
+    optimizer_info,
+    register_optimizer,
+    unregister_optimizer,
+)
+from trainstation.random import manual_seed
+from trainstation.registry import OptimizerInfo, OptimizerSpec
+from trainstation.tensor import Tensor, tensor
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "DuplicateOptimizerError",
+    "GradTrack",
+    "GraphError",
+    "KernelError",
+    "MissingGradientError",
+    "NoGradTrack",
+    "NoGradientWarning",
+    "OptimizerInfo",
+    "OptimizerSpec",
+    "PluginWarning",
+    "ShapeError",
+    "Tensor",
+    "TrainStationError",
+    "UnknownOptimizerError",
+    "UnlinkedParameterError",
+    "create_optimizer",
+    "enable_grad",
+    "get_num_threads",
+    "get_optimizer",
+    "hookimpl",
+    "is_grad_enabled",
+    "kernels",
+    "list_optimizers",
+    "manual_seed",
+    "nn",
+    "no_grad",
+    "optimizer_info",
+    "optimizers",
+    "register_optimizer",
+    "schedulers",
+    "set_grad_enabled",
+    "set_num_threads",
+    "tensor",
+    "unregister_optimizer",
+]

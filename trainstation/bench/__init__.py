@@ -1,0 +1,1 @@
+"""Fair benchmarks of whatever is registered. Needs the extra `bench`; `trainstation bench` is the door."""

@@ -1,0 +1,33 @@
+"""The hooks that a plugin can implement, and the marks for both sides.
+
+A plugin is a module. Its distribution names it in the entry-point group `trainstation`:
+
+    [project.entry-points.trainstation]
+    lion = "trainstation_lion"
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pluggy
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from trainstation.registry import OptimizerSpec
+
+__all__ = ["hookimpl", "hookspec"]
+
+hookspec = pluggy.HookspecMarker("trainstation")
+hookimpl = pluggy.HookimplMarker("trainstation")
+
+
+@hookspec
+def trainstation_optimizers() -> Iterable[OptimizerSpec]:
+    """Return the optimizers of this plugin.
+
+    A spec names its class as "module:Class", which is imported when the optimizer is first used: the plugin's module
+    itself stays light.
+    """
+    return ()

@@ -1,0 +1,287 @@
+"""Optimizer: links parameters, checks everything, counts, and runs the compiled rule or the author's `update`."""
+
+from __future__ import annotations
+
+import os
+import threading
+import warnings
+import weakref
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainstation import kernels
+from trainstation.errors import MissingGradientError, NoGradientWarning
+from trainstation.gradtrack import enable_grad
+from trainstation.optimizers import groups
+from trainstation.optimizers.groups import Group, Parameter
+from trainstation.optimizers.links import Links
+from trainstation.optimizers.table import Plan, Row, Table, check_arrays
+
+__all__ = ["Optimizer"]
+
+Array = NDArray[Any]
+Closure = Callable[[], Any]
+
+_all: weakref.WeakSet[Optimizer] = weakref.WeakSet()
+
+
+class Optimizer(Links, ABC):
+    """The base of all optimizers.
+
+    An author writes `scalars` and `update`, names the `states`, and passes the hyper-parameters to `__init__`:
+
+        class Lion(Optimizer):
+            states = ("exp_avg",)
+
+            def __init__(self, params=None, lr=1e-4, betas=(0.9, 0.99), weight_decay=0.0):
+                super().__init__(params, {"lr": lr, "betas": betas, "weight_decay": weight_decay})
+
+            def scalars(self, hyper, t): ...
+            def update(self, p, g, state, scalars): ...
+
+    Attributes:
+        states: names of the zero-initialised arrays of a parameter's shape and dtype, in the C rule's order.
+        rule: the compiled rule that equals `update` bit for bit, if there is one.
+        param_groups: dicts with "params" and their hyper-parameters; a change takes effect at the next step.
+        state: for each parameter that has been stepped, its "step" (t, a 0-d int64 array) and its arrays.
+        defaults: the hyper-parameters of a group that does not name its own.
+
+    One optimizer may be shared by threads: steps wait for one another. Different optimizers step in parallel; that
+    they share no parameter is the caller's duty.
+    """
+
+    states: ClassVar[tuple[str, ...]] = ()
+    rule: ClassVar[str | None] = None
+
+    def __init__(self, params: Iterable[Any] | None, defaults: dict[str, Any]) -> None:
+        """Link `params` (None: link later).
+
+        Raises:
+            TypeError: something is not a parameter, or a group has an unknown key.
+            ValueError: a hyper-parameter is out of range, a parameter appears twice, or the list is empty.
+
+        """
+        self.defaults = {"maximize": False, **defaults}
+        self.validate(self.defaults)
+        self.param_groups: list[Group] = []
+        self.state: dict[Any, dict[str, Any]] = {}
+        self._warned = False
+        self._renew()
+        if params is not None:
+            for group in groups.as_groups(params):
+                self.add_param_group(group)
+
+    def _renew(self) -> None:
+        """Make what belongs to this process alone."""
+        self._lock = threading.RLock()
+        self._table = Table()
+        _all.add(self)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name not in ("_lock", "_table")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._renew()
+
+    # What an author writes
+
+    @abstractmethod
+    def scalars(self, hyper: Mapping[str, Any], t: int) -> Sequence[float]:
+        """Return what the rule needs beside arrays, from a group's hyper-parameters and the step t >= 1."""
+
+    @abstractmethod
+    def update(self, p: Array, g: Array, state: dict[str, Any], scalars: Sequence[Any]) -> None:
+        """Step one parameter in place, in NumPy: the meaning of the optimizer.
+
+        Args:
+            p: the values, written in place.
+            g: the gradient, read-only, of the same shape and dtype.
+            state: the arrays of this parameter, written in place.
+            scalars: what `scalars` returned, each rounded once to the dtype of `p`.
+
+        """
+
+    def validate(self, hyper: Mapping[str, Any]) -> None:
+        """Check the hyper-parameters of a group, before each step; override to check more."""
+        groups.check_hyper(hyper)
+
+    def variant(self, hyper: Mapping[str, Any]) -> tuple[str | None, tuple[str, ...]]:  # noqa: ARG002  # for overrides
+        """Return the compiled rule and the states for these hyper-parameters; override where they depend on them."""
+        return self.rule, self.states
+
+    def init_state(self, p: Parameter) -> dict[str, Any]:
+        """Return the first state of a parameter; override for arrays of another shape or kind."""
+        return {name: np.zeros(p.data.shape, p.data.dtype) for name in self.states}
+
+    def prepare(self, active: Sequence[Parameter]) -> None:
+        """Override for what is known only over all parameters of a step; called once before the updates."""
+
+    def train(self) -> None:
+        """Switch to the weights to train; for optimizers that evaluate at other ones."""
+
+    def eval(self) -> None:
+        """Switch to the weights to evaluate; for optimizers that train at other ones."""
+
+    # Stepping
+
+    def step(self, parameters: Sequence[Parameter] | Closure | None = None) -> Any:
+        """Update parameters from their gradients.
+
+        Args:
+            parameters: None for all linked parameters that have a gradient; a list for exactly these; or a function
+                that computes the loss anew, runs with gradients on, and whose result is returned.
+
+        Raises:
+            UnlinkedParameterError, MissingGradientError: for a parameter of the list.
+            ShapeError: a gradient or a state has another shape than its parameter.
+            TypeError: a gradient has another dtype than its parameter.
+            ValueError: a hyper-parameter is out of range, an array is read-only, or two share memory.
+
+        Whatever is raised is raised before anything moves, but for an error out of an author's `update`.
+
+        """
+        with self._lock:
+            loss = None
+            if callable(parameters):
+                with enable_grad():
+                    loss = parameters()
+                parameters = None
+            mode = kernels.default_fp_mode()
+            try:
+                self._step(parameters)
+            finally:
+                kernels.restore_fp_mode(mode)
+            return loss
+
+    def _step(self, parameters: Sequence[Parameter] | None) -> None:
+        active = self._active(parameters)
+        for group in self.param_groups:
+            self.validate(group)
+        hypers = [groups.scaled(group) for group in self.param_groups]
+        if not active:
+            self._warn_once(parameters)
+            return
+        plans = [self._plan(hyper) for hyper in hypers]
+        owners = [index for index, _, _, _ in active]
+        gradients = [gradient for _, _, _, gradient in active]
+        written: list[Any] = []
+        for _, _, parameter, _ in active:
+            written.append(parameter.data)
+            written.extend(self.state.get(parameter, {}).values())
+        if not self._table.holds(plans, owners, written, gradients):
+            self._fill(plans, active)
+        self.prepare([parameter for _, _, parameter, _ in active])
+        self._table.run(lambda group, t: self.scalars(hypers[group], t))
+        with np.errstate(all="ignore"):
+            for place, row in self._table.interpreted:
+                self._update(row, gradients[place], hypers[row.group])
+        for _, _, parameter, _ in active:
+            bump = getattr(parameter, "_bump_version", None)
+            if bump is not None:
+                bump()
+
+    def _active(self, parameters: Sequence[Parameter] | None) -> list[tuple[int, int, Parameter, Any]]:
+        """Return (group, position, parameter, gradient) of each parameter to step."""
+        wanted = None if parameters is None else set(map(id, self._check_linked(parameters)))
+        active = []
+        for index, group in enumerate(self.param_groups):
+            for position, parameter in enumerate(group["params"]):
+                if wanted is not None and id(parameter) not in wanted:
+                    continue
+                gradient = parameter.grad
+                if gradient is not None:
+                    active.append((index, position, parameter, _array(gradient)))
+                elif wanted is not None:
+                    msg = f"{groups.describe(group, index, position)} has no gradient; run backward() first"
+                    raise MissingGradientError(msg)
+        return active
+
+    def _warn_once(self, parameters: Sequence[Parameter] | None) -> None:
+        if parameters is None and not self._warned:
+            self._warned = True
+            msg = "step() found no parameter with a gradient and did nothing; was backward() run?"
+            warnings.warn(msg, NoGradientWarning, stacklevel=4)
+
+    def _plan(self, hyper: Group) -> Plan:
+        rule, states = self.variant(hyper)
+        return kernels.rule_index(rule), states, -1.0 if hyper.get("maximize") else 1.0
+
+    def _fill(self, plans: Sequence[Plan], active: Sequence[tuple[int, int, Parameter, Any]]) -> None:
+        """Check all arrays, make missing state, and hand the rows to the table."""
+        rows = []
+        for index, position, parameter, gradient in active:
+            name = groups.describe(self.param_groups[index], index, position)
+            known = self.state.get(parameter, {})
+            if "step" in known:
+                known["step"] = np.asarray(known["step"], np.int64)
+            check_arrays(name, parameter.data, gradient, {n: known[n] for n in plans[index][1] if n in known})
+            rows.append(Row(name, index, parameter.data, gradient, known, plans[index]))
+        for row, (_, _, parameter, _) in zip(rows, active, strict=True):
+            missing = [name for name in row.plan[1] if name not in row.state]
+            if not row.state:
+                row.state = {"step": np.zeros((), np.int64), **self.init_state(parameter)}
+            for name in missing:
+                row.state.setdefault(name, np.zeros(row.data.shape, row.data.dtype))
+        self._table.fill(plans, rows)
+        for row, (_, _, parameter, _) in zip(rows, active, strict=True):
+            self.state[parameter] = row.state
+
+    def _update(self, row: Row, gradient: Array, hyper: Group) -> None:
+        """Step one parameter in NumPy."""
+        t = int(row.state["step"]) + 1
+        element = row.data.dtype.type
+        seen = gradient if row.plan[2] == 1 else gradient * element(row.plan[2])
+        seen = seen.view()
+        seen.flags.writeable = False
+        # An author's own states go to update whole; of ours, those that the hyper-parameters ask for, as in C.
+        own = type(self).init_state is not Optimizer.init_state
+        state = row.state if own else {name: row.state[name] for name in row.plan[1]}
+        try:
+            self.update(row.data, seen, state, tuple(element(x) for x in self.scalars(hyper, t)))
+        except Exception as error:
+            error.add_note(f"raised by {type(self).__name__}.update for {row.name}; parameters before it are updated")
+            raise
+        row.state["step"][...] = t
+
+    def zero_grad(self, parameters: Sequence[Parameter] | None = None, *, set_to_none: bool = True) -> None:
+        """Clear the gradients of all linked parameters, or of a list of them.
+
+        With `set_to_none` `.grad` reads None (its memory is kept for the next backward); else it is filled with zeros.
+        """
+        if isinstance(parameters, bool):
+            msg = f"zero_grad takes a list of parameters; did you mean zero_grad(set_to_none={parameters})?"
+            raise TypeError(msg)
+        for parameter in self._linked() if parameters is None else self._check_linked(parameters):
+            gradient = parameter.grad
+            if gradient is None:
+                continue
+            if set_to_none:
+                parameter.grad = None  # type: ignore[misc]  # a parameter's grad can be cleared
+            else:
+                _array(gradient)[...] = 0
+
+    def __repr__(self) -> str:
+        lines = [type(self).__name__ + " ("]
+        for index, group in enumerate(self.param_groups):
+            values = ", ".join(f"{name}={group[name]!r}" for name in sorted(set(group) - {"params", "param_names"}))
+            lines.append(f"  group {index}: {len(group['params'])} parameters, {values}")
+        return "\n".join([*lines, ")"])
+
+
+def _array(gradient: Any) -> Any:
+    """Return the array of a gradient, which may be one itself."""
+    return gradient if isinstance(gradient, np.ndarray) else getattr(gradient, "data", gradient)
+
+
+def _renew_after_fork() -> None:
+    """Give every optimizer of a forked child a lock that no vanished thread holds."""
+    for optimizer in list(_all):
+        optimizer._lock = threading.RLock()
+
+
+os.register_at_fork(after_in_child=_renew_after_fork)

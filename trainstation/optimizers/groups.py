@@ -1,0 +1,192 @@
+"""Parameter groups: how parameters are given to an optimizer, and what their hyper-parameters may be."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from numbers import Real
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Group", "Parameter", "check_hyper", "describe", "make_group", "scaled"]
+
+Array = NDArray[Any]
+Group = dict[str, Any]
+
+FLOAT32_MAX = float(np.finfo(np.float32).max)
+# What a group may hold beside its parameters and its optimizer's hyper-parameters.
+EXTRAS = frozenset({"params", "param_names", "name", "lr_scale", "initial_lr"})
+
+
+class Parameter(Protocol):
+    """What an optimizer needs of a parameter; `trainstation.Tensor` is one."""
+
+    data: Array
+
+    @property
+    def grad(self) -> Any:
+        """A gradient of the shape and dtype of `data` (an array, or an object with `.data`), or None."""
+
+
+def _rate(value: float) -> bool:
+    return 0 <= value <= FLOAT32_MAX
+
+
+def _fraction(value: float) -> bool:
+    return 0 <= value < 1
+
+
+def _not_negative(value: float) -> bool:
+    return 0 <= value < math.inf
+
+
+def _positive(value: float) -> bool:
+    return 0 < value < math.inf
+
+
+# Hyper-parameters that many optimizers share: torch's words, and what is allowed. NaN fails every comparison.
+CHECKS: dict[str, tuple[str, Callable[[float], bool]]] = {
+    "lr": ("learning rate", _rate),
+    "lr_scale": ("lr_scale value", _not_negative),
+    "eps": ("epsilon value", _positive),
+    "weight_decay": ("weight_decay value", _not_negative),
+    "momentum": ("momentum value", _not_negative),
+    "alpha": ("alpha value", _fraction),
+}
+
+
+def _number(name: str, value: object) -> float:
+    if type(value) is float or type(value) is int:
+        return value
+    if isinstance(value, Real) and not isinstance(value, bool):
+        return float(value)
+    msg = f"{name} must be a number, not {type(value).__name__}"
+    raise TypeError(msg)
+
+
+def check_hyper(hyper: Mapping[str, Any]) -> None:
+    """Check every hyper-parameter of a group whose meaning is common to all optimizers.
+
+    Raises:
+        TypeError: one is not a number.
+        ValueError: one is NaN, infinite or out of its range; torch's wording.
+
+    """
+    for name, (words, allowed) in CHECKS.items():
+        if name in hyper and not allowed(_number(name, hyper[name])):
+            msg = f"Invalid {words}: {hyper[name]}"
+            raise ValueError(msg)
+    if "betas" in hyper:
+        for index, beta in enumerate(hyper["betas"]):
+            if not _fraction(_number(f"betas[{index}]", beta)):
+                msg = f"Invalid beta parameter at index {index}: {beta}"
+                raise ValueError(msg)
+
+
+def scaled(group: Group) -> Group:
+    """Return the hyper-parameters of one step: the group's, its rate multiplied by `lr_scale` (layer decay)."""
+    if "lr_scale" not in group:
+        return group
+    return {**group, "lr": group["lr"] * group["lr_scale"]}
+
+
+def describe(group: Group, index: int, position: int) -> str:
+    """Name a parameter for an error message."""
+    names = group.get("param_names")
+    name = f" {names[position]!r}" if names and position < len(names) else ""
+    data = getattr(group["params"][position], "data", None)
+    kind = f" (shape {data.shape}, {data.dtype})" if isinstance(data, np.ndarray) else ""
+    return f"parameter{name or f' {position}'} of group {index}{kind}"
+
+
+def check_parameter(parameter: Any) -> None:
+    """Refuse what is not a parameter: TypeError, or ValueError for the result of a computation."""
+    kind = type(parameter)
+    if isinstance(parameter, np.ndarray):
+        msg = "a NumPy array has no gradient; wrap it: ts.Tensor.from_numpy(array).requires_grad_()"
+        raise TypeError(msg)
+    if kind.__module__.split(".")[0] == "torch":
+        msg = (
+            "a torch tensor is no parameter of a native optimizer; "
+            "share its memory with one: ts.Tensor.from_numpy(tensor.detach().numpy()).requires_grad_()"
+        )
+        raise TypeError(msg)
+    data = getattr(parameter, "data", None)
+    if not isinstance(data, np.ndarray) or not hasattr(parameter, "grad"):
+        msg = f"a parameter needs `.data` (a NumPy array) and `.grad`; {kind.__name__} is not one"
+        raise TypeError(msg)
+    if data.dtype not in (np.float32, np.float64) or not data.dtype.isnative:
+        msg = f"a parameter is float32 or float64, not {data.dtype}"
+        raise TypeError(msg)
+    if not getattr(parameter, "is_leaf", True):
+        msg = "can't optimize a non-leaf Tensor: this one is the result of a computation; link what it was made from"
+        raise ValueError(msg)
+
+
+def as_groups(params: Iterable[Any]) -> list[Group]:
+    """Read an optimizer's first argument: parameters, (name, parameter) pairs, or dicts with "params"."""
+    if isinstance(params, np.ndarray | str | Mapping) or hasattr(params, "grad"):
+        msg = (
+            "params argument given to the optimizer should be an iterable of Tensors or dicts, "
+            f"but got {type(params).__name__}"
+        )
+        raise TypeError(msg)
+    _check_ordered(params)
+    entries = list(params)
+    if not entries:
+        msg = "optimizer got an empty parameter list"
+        raise ValueError(msg)
+    return entries if isinstance(entries[0], dict) else [{"params": entries}]
+
+
+def _check_ordered(params: Iterable[Any]) -> None:
+    if isinstance(params, set | frozenset):
+        msg = "optimizer parameters need to be organized in ordered collections, not in a set"
+        raise TypeError(msg)
+
+
+def make_group(given: Group, defaults: Mapping[str, Any], linked: Sequence[Any]) -> Group:
+    """Complete one group with the defaults.
+
+    Args:
+        given: "params" (one parameter, or an iterable of parameters or (name, parameter) pairs) and its own
+            hyper-parameters.
+        defaults: the optimizer's hyper-parameters.
+        linked: the parameters that the optimizer has already.
+
+    Raises:
+        TypeError: an unknown key, or something that is not a parameter.
+        ValueError: a parameter that is linked already.
+
+    """
+    if not isinstance(given, dict):
+        msg = f"param_group must be a dict, but got {type(given).__name__}"
+        raise TypeError(msg)
+    if "params" not in given:
+        msg = 'a parameter group needs the key "params"'
+        raise ValueError(msg)
+    unknown = sorted(set(given) - set(defaults) - EXTRAS)
+    if unknown:
+        msg = f"unknown key {unknown[0]!r} in a parameter group; known are {', '.join(defaults)}"
+        raise TypeError(msg)
+    params = given["params"]
+    _check_ordered(params)
+    entries = [params] if hasattr(params, "grad") else list(params)
+    pairs = [entry if isinstance(entry, tuple) else (None, entry) for entry in entries]
+    named = [name for name, _ in pairs if name is not None]
+    if named and len(named) != len(pairs):
+        msg = "either all parameters of a group have names or none"
+        raise ValueError(msg)
+    group = {**defaults, **given, "params": [parameter for _, parameter in pairs]}
+    if named:
+        group["param_names"] = named
+    known = set(map(id, linked))
+    for parameter in group["params"]:
+        check_parameter(parameter)
+        if id(parameter) in known:
+            msg = "some parameters appear in more than one parameter group, or twice in one"
+            raise ValueError(msg)
+        known.add(id(parameter))
+    return group

@@ -1,0 +1,256 @@
+"""What an optimizer is told and can be asked: its parameters, their groups, rates and states."""
+
+from __future__ import annotations
+
+import copy
+import threading
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from trainstation.errors import ShapeError, UnlinkedParameterError
+from trainstation.optimizers import groups
+from trainstation.optimizers.groups import Group, Parameter
+from trainstation.optimizers.table import Table
+
+__all__ = ["Links"]
+
+
+class Links:
+    """The part of `Optimizer` that knows parameters, but does not step them."""
+
+    defaults: dict[str, Any]
+    param_groups: list[Group]
+    state: dict[Any, dict[str, Any]]
+    _lock: threading.RLock
+    _table: Table
+
+    def validate(self, hyper: Mapping[str, Any]) -> None:
+        """Check the hyper-parameters of a group, before each step; override to check more."""
+        groups.check_hyper(hyper)
+
+    def variant(self, hyper: Mapping[str, Any]) -> tuple[str | None, tuple[str, ...]]:
+        """Return the compiled rule and the states for these hyper-parameters."""
+        raise NotImplementedError
+
+    def init_state(self, p: Parameter) -> dict[str, Any]:
+        """Return the first state of a parameter."""
+        raise NotImplementedError
+
+    def _forget_arrays(self) -> None:
+        """Make the next step look at all arrays anew."""
+        self._table = Table()
+
+    def _group(self, group: int | str) -> Group:
+        if isinstance(group, str):
+            for candidate in self.param_groups:
+                if candidate.get("name") == group:
+                    return candidate
+            msg = f"no parameter group is named {group!r}"
+            raise ValueError(msg)
+        return self.param_groups[group]
+
+    def learning_rate(self, group: int | str | None = None) -> float:
+        """Return the rate of a group, by index or name; by default the first one's, or the one to come."""
+        if group is None and not self.param_groups:
+            return float(self.defaults["lr"])
+        return float(self._group(0 if group is None else group)["lr"])
+
+    def set_learning_rate(self, lr: float, group: int | str | None = None) -> None:
+        """Set the rate of all groups and of those to come, or of one; ValueError unless finite and >= 0."""
+        groups.check_hyper({"lr": lr})
+        if group is not None:
+            self._group(group)["lr"] = lr
+            return
+        self.defaults["lr"] = lr
+        for each in self.param_groups:
+            each["lr"] = lr
+
+    def _linked(self) -> list[Parameter]:
+        return [parameter for group in self.param_groups for parameter in group["params"]]
+
+    def _check_linked(self, parameters: Iterable[Parameter]) -> list[Parameter]:
+        """Return a list of parameters, all of which are linked."""
+        if hasattr(parameters, "grad") or not isinstance(parameters, Iterable):
+            msg = f"a list of parameters is needed, as in step([p]), not {type(parameters).__name__}"
+            raise TypeError(msg)
+        given = list(parameters)
+        linked = set(map(id, self._linked()))
+        for position, parameter in enumerate(given):
+            if id(parameter) not in linked:
+                groups.check_parameter(parameter)
+                shape = parameter.data.shape
+                msg = f"parameter {position} of the list (shape {shape}) is not linked; add_parameter() links it"
+                raise UnlinkedParameterError(msg)
+        return given
+
+    def add_param_group(self, group: Group) -> None:
+        """Link a group: "params", and any hyper-parameters that differ from the defaults."""
+        with self._lock:
+            made = groups.make_group(group, self.defaults, self._linked())
+            self.validate(made)
+            self.param_groups.append(made)
+
+    def add_parameter(self, p: Parameter) -> None:
+        """Link one parameter, in the first group."""
+        self.add_parameters([p])
+
+    def add_parameters(self, ps: Iterable[Parameter]) -> None:
+        """Link parameters, in the first group."""
+        with self._lock:
+            made = groups.make_group({"params": ps}, self.defaults, self._linked())
+            if not self.param_groups:
+                self.param_groups.append(made)
+                return
+            first = self.param_groups[0]
+            if "param_names" in first or "param_names" in made:
+                count = len(first["params"])
+                names = first.get("param_names", [f"parameter {i}" for i in range(count)])
+                more = made.get("param_names", [f"parameter {count + i}" for i in range(len(made["params"]))])
+                first["param_names"] = [*names, *more]
+            first["params"].extend(made["params"])
+
+    def unlink_parameter(self, p: Parameter) -> bool:
+        """Forget a parameter and its state; False if it was not linked."""
+        with self._lock:
+            for group in self.param_groups:
+                for position, parameter in enumerate(group["params"]):
+                    if parameter is p:
+                        del group["params"][position]
+                        if "param_names" in group:
+                            del group["param_names"][position]
+                        self.state.pop(p, None)
+                        self._forget_arrays()
+                        return True
+            return False
+
+    def relink_parameters(self, ps: Iterable[Parameter]) -> None:
+        """Put other parameters in the place of the linked ones, in their order; they take over the state.
+
+        Raises:
+            ValueError: another number of parameters, or one appears twice.
+            ShapeError: a parameter has another shape or dtype than the one it replaces.
+
+        """
+        with self._lock:
+            former, new = self._linked(), list(ps)
+            if len(former) != len(new):
+                msg = f"{len(former)} parameters are linked, {len(new)} were given"
+                raise ValueError(msg)
+            groups.make_group({"params": new}, self.defaults, ())
+            for position, (old, other) in enumerate(zip(former, new, strict=True)):
+                if old.data.shape != other.data.shape or old.data.dtype != other.data.dtype:
+                    msg = (
+                        f"parameter {position} has shape {other.data.shape} and dtype {other.data.dtype}; "
+                        f"the one it replaces has {old.data.shape} and {old.data.dtype}"
+                    )
+                    raise ShapeError(msg)
+            state = {other: self.state[old] for old, other in zip(former, new, strict=True) if old in self.state}
+            remaining = iter(new)
+            for group in self.param_groups:
+                group["params"][:] = [next(remaining) for _ in group["params"]]
+            self.state = state
+            self._forget_arrays()
+
+    def is_parameter_linked(self, p: Parameter) -> bool:
+        """Whether this very parameter is linked."""
+        return any(parameter is p for parameter in self._linked())
+
+    def parameter_count(self) -> int:
+        """Return how many parameters are linked."""
+        return sum(len(group["params"]) for group in self.param_groups)
+
+    def clear_states(self) -> None:
+        """Forget all state: the next step of every parameter is its first."""
+        with self._lock:
+            self.state.clear()
+            self._forget_arrays()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return a copy of all state and hyper-parameters, in torch's form: parameters are numbered in order."""
+        with self._lock:
+            number = {id(parameter): index for index, parameter in enumerate(self._linked())}
+            return {
+                "state": {
+                    number[id(parameter)]: {name: _plain(value) for name, value in state.items()}
+                    for parameter, state in self.state.items()
+                },
+                "param_groups": [
+                    {**copy.deepcopy(_settings(group)), "params": [number[id(p)] for p in group["params"]]}
+                    for group in self.param_groups
+                ],
+            }
+
+    def load_state_dict(self, sd: Mapping[str, Any]) -> None:
+        """Take over a copy of what `state_dict` returned; everything is checked before anything changes.
+
+        Raises:
+            ValueError: groups or parameters in another number, a key or state that this optimizer does not have or
+                lacks, or a hyper-parameter out of range.
+            ShapeError: an array that does not fit its parameter.
+
+        """
+        with self._lock:
+            given = sd["param_groups"]
+            if [len(group["params"]) for group in given] != [len(group["params"]) for group in self.param_groups]:
+                msg = "loaded state dict has a different number of parameter groups, or of parameters in one"
+                raise ValueError(msg)
+            settings = [copy.deepcopy(_settings(group)) for group in given]
+            for setting in settings:
+                unknown = sorted(set(setting) - set(self.defaults) - groups.EXTRAS)
+                if unknown:
+                    msg = f"loaded state dict has the hyper-parameter {unknown[0]!r}, which {type(self).__name__} lacks"
+                    raise ValueError(msg)
+                self.validate({**self.defaults, **setting})
+            state = {}
+            for group, current, setting in zip(given, self.param_groups, settings, strict=True):
+                _, names = self.variant({**self.defaults, **setting})
+                for number, parameter in zip(group["params"], current["params"], strict=True):
+                    if number in sd["state"]:
+                        state[parameter] = self._fitting(f"parameter {number}", parameter, sd["state"][number], names)
+            for current, setting in zip(self.param_groups, settings, strict=True):
+                current.update(setting)
+            self.state = state
+            self._forget_arrays()
+
+    def _fitting(
+        self, label: str, parameter: Parameter, given: Mapping[str, Any], names: tuple[str, ...]
+    ) -> dict[str, Any]:
+        """Return a copy of one parameter's state, or raise."""
+        like = {name: np.broadcast_to(parameter.data.dtype.type(0), parameter.data.shape) for name in names}
+        expected = {"step": np.zeros((), np.int64), **self.init_state(parameter), **like}
+        if set(given) != set(expected):
+            msg = f"state of {label}: {sorted(given)} was given, {sorted(expected)} is needed"
+            raise ValueError(msg)
+        step = int(given["step"])
+        if step < 0 or step != given["step"]:
+            msg = f"state of {label}: step is {given['step']}, not a count"
+            raise ValueError(msg)
+        made: dict[str, Any] = {}
+        for name, first in expected.items():
+            value = given[name]
+            if name == "step":
+                made[name] = np.array(step, np.int64)
+            elif not isinstance(first, np.ndarray):
+                made[name] = copy.deepcopy(value)
+            elif np.shape(value) != first.shape or np.asarray(value).dtype != first.dtype:
+                msg = (
+                    f"state of {label}: {name} has shape {np.shape(value)} and dtype {np.asarray(value).dtype}, "
+                    f"not {first.shape} and {first.dtype}"
+                )
+                raise ShapeError(msg)
+            else:
+                made[name] = np.array(value, order="C")
+        return made
+
+
+def _settings(group: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in group.items() if name not in ("params", "param_names")}
+
+
+def _plain(value: Any) -> Any:
+    """Copy a state: counters as ints, arrays as arrays."""
+    if isinstance(value, np.ndarray):
+        return int(value) if value.ndim == 0 and value.dtype == np.int64 else value.copy()
+    return copy.deepcopy(value)

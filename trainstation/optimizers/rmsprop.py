@@ -1,0 +1,107 @@
+"""RMSprop."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainstation.optimizers.base import Optimizer
+from trainstation.optimizers.elementwise import maximum
+
+__all__ = ["RMSprop"]
+
+Array = NDArray[Any]
+
+
+class RMSprop(Optimizer):
+    r"""RMSprop: the gradient divided by a running root mean square of itself.
+
+    For each element:
+
+        g = g + weight_decay * p                        (if weight_decay is not 0)
+        v = alpha * v + ((1 - alpha) * g) * g           (square_avg)
+        a = a + (1 - alpha) * (g - a)                   (centered: grad_avg)
+        d = sqrt(v) + eps                               (centered: sqrt(max(v - a * a, 0)) + eps)
+        b = momentum * b + g / d                        (momentum: momentum_buffer)
+        p = p - lr * b                                  (without momentum: p - (lr * g) / d)
+
+    Args:
+        params: parameters, (name, parameter) pairs, or dicts of groups; None to link them later.
+        lr: learning rate.
+        alpha: decay rate of the averages, in [0, 1).
+        eps: added to the root, outside of it; > 0.
+        weight_decay: L2 penalty, added to the gradient.
+        momentum: how much of the last direction is kept, >= 0.
+        centered: subtract the square of the gradient's mean; where rounding makes the difference negative it is 0.
+        maximize: ascend; the gradient is negated before the penalty is added.
+
+    Sources: Tieleman and Hinton, Lecture 6.5 of Neural Networks for Machine Learning, 2012; centered: Graves,
+    Generating Sequences With Recurrent Neural Networks, 2013 (arXiv:1308.0850).
+
+    >>> import trainstation as ts
+    >>> p = ts.tensor([1.0, -2.0], requires_grad=True)
+    >>> optimizer = RMSprop([p], lr=0.01)
+    >>> (p * p).sum().backward()
+    >>> optimizer.step()
+    >>> p
+    tensor([ 0.9, -1.9], requires_grad=True)
+
+    """
+
+    def __init__(
+        self,
+        params: Iterable[Any] | None = None,
+        lr: float = 1e-2,
+        alpha: float = 0.99,
+        eps: float = 1e-8,
+        weight_decay: float = 0,
+        momentum: float = 0,
+        centered: bool = False,
+        *,
+        maximize: bool = False,
+    ) -> None:
+        super().__init__(
+            params,
+            {
+                "lr": lr,
+                "alpha": alpha,
+                "eps": eps,
+                "weight_decay": weight_decay,
+                "momentum": momentum,
+                "centered": centered,
+                "maximize": maximize,
+            },
+        )
+
+    def variant(self, hyper: Mapping[str, Any]) -> tuple[str | None, tuple[str, ...]]:
+        """Centering and momentum have a state each."""
+        centered = ("grad_avg",) if hyper["centered"] else ()
+        momentum = ("momentum_buffer",) if hyper["momentum"] else ()
+        return self.rule, ("square_avg", *centered, *momentum)
+
+    def scalars(self, hyper: Mapping[str, Any], t: int) -> Sequence[float]:  # noqa: ARG002  # no bias correction
+        """Return weight_decay, alpha, 1-alpha, eps, momentum, lr."""
+        alpha = hyper["alpha"]
+        return hyper["weight_decay"], alpha, 1 - alpha, hyper["eps"], hyper["momentum"], hyper["lr"]
+
+    def update(self, p: Array, g: Array, state: dict[str, Any], scalars: Sequence[Any]) -> None:
+        """Step one parameter: the equations of the class, in their order."""
+        weight_decay, alpha, one_minus_alpha, eps, momentum, lr = scalars
+        if weight_decay != 0:
+            g = g + weight_decay * p
+        v = state["square_avg"]
+        v[...] = alpha * v + (one_minus_alpha * g) * g
+        if "grad_avg" in state:
+            a = state["grad_avg"]
+            a += one_minus_alpha * (g - a)
+            v = maximum(v - a * a, np.zeros_like(v))
+        d = np.sqrt(v) + eps
+        if "momentum_buffer" in state:
+            buffer = state["momentum_buffer"]
+            buffer[...] = momentum * buffer + g / d
+            p -= lr * buffer
+        else:
+            p -= (lr * g) / d

@@ -1,0 +1,317 @@
+"""Tensor: a NumPy array that remembers how it was computed. Thin methods over `trainstation.ops`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Any, Self, cast
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from trainstation import random
+from trainstation.gradtrack import GradTrack, Leaf, Node, Saved, is_grad_enabled
+from trainstation.operators import Operators
+from trainstation.ops import OUTPUT, Operation
+
+__all__ = ["Tensor", "apply", "tensor"]
+
+Array = NDArray[Any]
+Shape = int | Sequence[int]
+
+
+class Tensor(Operators):
+    """An n-dimensional array with a gradient.
+
+    Attributes:
+        data: the NumPy array itself. It may be replaced, and written to; GradTrack does not see such writes.
+        requires_grad: whether operations on it are recorded, and backward gives it a gradient.
+
+    """
+
+    __slots__ = ("__weakref__", "_grad", "_node", "_spare", "_version", "data", "requires_grad")
+    __array_ufunc__ = None  # array + tensor is a tensor
+
+    data: Array
+    requires_grad: bool
+    _grad: Tensor | None
+    _spare: Tensor | None  # the gradient of our own making: kept by zero_grad, written again by the next backward
+    _node: Node | None
+    _version: list[int]  # one counter, shared by all tensors that share memory
+
+    def __init__(self, data: Any, dtype: DTypeLike | None = None, requires_grad: bool = False) -> None:
+        """Copy `data` (nested sequences, numbers, an array or a tensor); see `tensor`."""
+        if isinstance(data, Tensor):
+            data = data.data
+        array = np.array(data, dtype=dtype)
+        if dtype is None and array.dtype == np.float64 and not isinstance(data, (np.ndarray, np.generic)):
+            array = array.astype(np.float32)
+        if array.dtype.kind not in "fbiu":
+            msg = f"a tensor holds floats, integers or bools, not {array.dtype}"
+            raise TypeError(msg)
+        self._adopt(array)
+        self.requires_grad_(requires_grad)
+
+    def _adopt(self, array: Array) -> None:
+        self.data = array
+        self.requires_grad = False
+        self._grad = self._spare = self._node = None
+        self._version = [0]
+
+    @classmethod
+    def from_numpy(cls, array: Array) -> Self:
+        """Return a tensor that shares the memory of `array`."""
+        if not isinstance(array, np.ndarray):
+            msg = f"from_numpy takes a NumPy array, not {type(array).__name__}"
+            raise TypeError(msg)
+        made = cls.__new__(cls)
+        made._adopt(array)
+        return made
+
+    @classmethod
+    def _made(cls, array: Array, dtype: DTypeLike | None, requires_grad: bool) -> Self:
+        return cls.from_numpy(array.astype(dtype or np.float32, copy=False)).requires_grad_(requires_grad)
+
+    @classmethod
+    def randn(
+        cls, shape: Shape, seed: int | None = None, *, dtype: DTypeLike | None = None, requires_grad: bool = False
+    ) -> Self:
+        """Draw from the standard normal distribution: the shared stream, or one of `seed` alone."""
+        wide = np.dtype(dtype or np.float32) == np.float64
+        drawn = random.generator(seed).standard_normal(shape, dtype=np.float64 if wide else np.float32)
+        return cls._made(np.asarray(drawn), dtype, requires_grad)
+
+    @classmethod
+    def rand(
+        cls, shape: Shape, seed: int | None = None, *, dtype: DTypeLike | None = None, requires_grad: bool = False
+    ) -> Self:
+        """Draw uniformly from [0, 1): the shared stream, or one of `seed` alone."""
+        wide = np.dtype(dtype or np.float32) == np.float64
+        drawn = random.generator(seed).random(shape, dtype=np.float64 if wide else np.float32)
+        return cls._made(np.asarray(drawn), dtype, requires_grad)
+
+    @classmethod
+    def zeros(cls, shape: Shape, *, dtype: DTypeLike | None = None, requires_grad: bool = False) -> Self:
+        """Return a tensor of zeros."""
+        return cls._made(np.zeros(shape, dtype or np.float32), dtype, requires_grad)
+
+    @classmethod
+    def ones(cls, shape: Shape, *, dtype: DTypeLike | None = None, requires_grad: bool = False) -> Self:
+        """Return a tensor of ones."""
+        return cls._made(np.ones(shape, dtype or np.float32), dtype, requires_grad)
+
+    @classmethod
+    def full(cls, shape: Shape, value: float, *, dtype: DTypeLike | None = None, requires_grad: bool = False) -> Self:
+        """Return a tensor filled with `value`."""
+        return cls._made(np.full(shape, value, dtype or np.float32), dtype, requires_grad)
+
+    @classmethod
+    def arange(cls, *bounds: float, dtype: DTypeLike | None = None, requires_grad: bool = False) -> Self:
+        """Return start, start + step, ... below stop: `arange(stop)`, `arange(start, stop, step)`; ints give int64."""
+        whole = np.int64 if all(isinstance(bound, int | np.integer) for bound in bounds) else np.float32
+        return cls._made(np.arange(*bounds), dtype or whole, requires_grad)
+
+    @classmethod
+    def eye(cls, n: int, *, dtype: DTypeLike | None = None, requires_grad: bool = False) -> Self:
+        """Return the n x n identity matrix."""
+        return cls._made(np.eye(n, dtype=dtype or np.float32), dtype, requires_grad)
+
+    # What it is
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The length of each dimension."""
+        return self.data.shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The NumPy dtype of the elements."""
+        return self.data.dtype
+
+    @property
+    def ndim(self) -> int:
+        """The number of dimensions."""
+        return self.data.ndim
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether it was made by hand, not by a recorded operation."""
+        return self._node is None
+
+    def numpy(self) -> Array:
+        """Return the array itself: memory is shared, and no detach is needed."""
+        return self.data
+
+    def item(self) -> Any:
+        """Return the only element as a Python number; ValueError if there are more."""
+        return self.data.item()
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+    def __bool__(self) -> bool:
+        if self.data.size != 1:
+            msg = f"a tensor of shape {self.shape} is neither true nor false; only one of one element is"
+            raise ValueError(msg)
+        return bool(self.data.item())
+
+    def __float__(self) -> float:
+        return float(self.data.item())
+
+    def __int__(self) -> int:
+        return int(self.data.item())
+
+    def __repr__(self) -> str:
+        text = np.array2string(self.data, separator=", ", prefix="tensor(", threshold=1000)
+        dtype = "" if self.dtype in (np.float32, np.int64, np.bool_) else f", dtype={self.dtype}"
+        return f"tensor({text}{dtype}{', requires_grad=True' if self.requires_grad else ''})"
+
+    # Gradients
+
+    def requires_grad_(self, requires_grad: bool = True) -> Self:
+        """Say in place whether a gradient is wanted; TypeError for integers and bools."""
+        if requires_grad and self.data.dtype.kind != "f":
+            msg = f"only floating-point tensors can require a gradient, not {self.data.dtype}"
+            raise TypeError(msg)
+        self.requires_grad = requires_grad
+        return self
+
+    def with_requires_grad(self) -> Self:
+        """Ask for a gradient, and return the tensor itself."""
+        return self.requires_grad_()
+
+    @property
+    def grad(self) -> Tensor | None:
+        """The gradient that backward has collected, or None. A tensor or an array may be assigned."""
+        return self._grad
+
+    @grad.setter
+    def grad(self, value: Tensor | Array | None) -> None:
+        if isinstance(value, np.ndarray):
+            value = Tensor.from_numpy(value)
+        elif not (value is None or isinstance(value, Tensor)):
+            msg = f"a gradient is a tensor, an array or None, not {type(value).__name__}"
+            raise TypeError(msg)
+        self._grad = value
+
+    def backward(self, gradient: Tensor | Array | None = None, retain_graph: bool = False) -> None:
+        """Collect the gradient of this tensor in `.grad` of every leaf it was computed from: `GradTrack.backward`."""
+        GradTrack.backward(self, gradient, retain_graph)
+
+    def detach(self) -> Tensor:
+        """Return a tensor of the same memory that knows nothing of how it was computed."""
+        made = Tensor.from_numpy(self.data)
+        made._version = self._version
+        return made
+
+    def _accumulate_grad(self, gradient: Array) -> None:
+        """Add to `.grad`. Our own buffer is written in place, an assigned gradient is left as it is."""
+        held = self._grad
+        if held is None:
+            if self._may_reuse_spare():
+                np.copyto(cast("Tensor", self._spare).data, gradient, casting="same_kind")
+            else:
+                self._spare = Tensor.from_numpy(np.array(gradient, self.data.dtype, order="C"))
+            self._grad = self._spare
+        elif held is self._spare:
+            held.data += gradient
+            held._bump_version()
+        else:
+            self._grad = self._spare = Tensor.from_numpy(np.array(held.data + gradient, self.data.dtype, order="C"))
+
+    def _may_reuse_spare(self) -> bool:
+        """Whether a gradient buffer was kept that still fits, and that nobody else holds through any tensor or view."""
+        if self._spare is None:
+            return False
+        buffer, array = self._spare.data, self.data
+        fits = buffer.shape == array.shape and buffer.dtype == array.dtype
+        del buffer
+        return fits and all(map(int.__le__, _references(self), _ALONE))
+
+    def _bump_version(self) -> None:
+        """Note that the values were changed in place; a backward that would read them is then an error."""
+        self._version[0] += 1
+
+    __hash__ = object.__hash__
+
+
+_blank = object.__new__
+
+
+def _wrap(value: Any) -> Tensor:
+    """Make the tensor of a result; every operation comes through here, so nothing is checked."""
+    made = _blank(Tensor)
+    made.data = value if type(value) is np.ndarray else np.asarray(value)
+    made.requires_grad = False
+    made._grad = made._spare = made._node = None
+    made._version = [0]
+    return made
+
+
+def apply(operation: Operation, *inputs: Any, **options: Any) -> Tensor:
+    """Run an operation on tensors and numbers, and record it if a gradient may be asked for."""
+    value, vjp = operation.forward(*[x.data if isinstance(x, Tensor) else x for x in inputs], **options)
+    result = _wrap(value)
+    if operation.view and value.base is not None and np.may_share_memory(value, inputs[0].data):
+        result._version = inputs[0]._version
+    if not is_grad_enabled():
+        return result
+    parents: list[Node | Leaf | None] = []
+    saved: list[Saved] = []
+    for position, x in enumerate(inputs):
+        if isinstance(x, Tensor) and x.requires_grad:
+            parents.append(x._node or x)
+            result.requires_grad = True
+            for index in operation.reads[position]:
+                source = result if index == OUTPUT else inputs[index]
+                if isinstance(source, Tensor):
+                    saved.append((source._version, source._version[0]))
+        else:
+            parents.append(None)
+    if result.requires_grad:
+        result._node = Node(operation.name, parents, vjp, saved)
+    return result
+
+
+def _operand(value: Any) -> Any:
+    """Make what stands beside a tensor one of Tensor, int, float, bool; arrays become tensors of the same memory."""
+    if isinstance(value, (Tensor, int, float)):  # a union is made anew at each call
+        return float(value) if isinstance(value, np.float64) else value
+    if isinstance(value, np.ndarray):
+        return Tensor.from_numpy(value)
+    if isinstance(value, np.generic):
+        return value.item()
+    msg = f"a tensor cannot be combined with {type(value).__name__}"
+    raise TypeError(msg)
+
+
+Tensor._apply = staticmethod(apply)
+Tensor._operand = staticmethod(_operand)
+Tensor._wrap = staticmethod(_wrap)
+
+
+def tensor(data: Any, dtype: DTypeLike | None = None, requires_grad: bool = False) -> Tensor:
+    """Copy `data` into a tensor.
+
+    Python floats become float32, ints int64, bools bool; arrays and tensors keep their dtype.
+
+    Raises:
+        TypeError: the data are not numbers, or a gradient is asked for what is not floating-point.
+
+    >>> tensor([[1.0, 2.0], [3.0, 4.0]]).sum(dim=0)
+    tensor([4., 6.])
+
+    """
+    return Tensor(data, dtype, requires_grad)
+
+
+def _references(owner: Tensor) -> tuple[int, int]:
+    """Count who holds the kept gradient buffer of a tensor, and the array in it (its views hold the array)."""
+    return sys.getrefcount(owner._spare), sys.getrefcount(cast("Tensor", owner._spare).data)
+
+
+# What the counts are when nobody but its owner holds a buffer: measured, for interpreters count differently.
+_probe = Tensor.zeros(1)
+_probe._spare = Tensor.zeros(1)
+_ALONE = _references(_probe)
+del _probe
