@@ -21,4 +21,5 @@ def main() -> None:
     BENCHMARKS[parser.parse_args().name].main()
 
 
-main()
+if __name__ == "__main__":
+    main()

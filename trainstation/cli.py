@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import sys
-from dataclasses import asdict
+import warnings
+from dataclasses import fields
 from datetime import UTC, datetime
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +16,8 @@ import click
 
 import trainstation as ts
 from trainstation import plugins
+from trainstation.bench import OUT
+from trainstation.registry import jsonable
 
 if TYPE_CHECKING:
     from trainstation.registry import OptimizerInfo
@@ -30,23 +35,49 @@ class Failure(click.ClickException):
         self.exit_code = exit_code  # type: ignore[misc]  # click reads it from the instance
 
 
+class Main(click.Group):
+    """Turns what any command may meet into a line on stderr and an exit code."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command; 130 if it is interrupted."""
+        with warnings.catch_warnings():
+            warnings.showwarning = _show
+            try:
+                return super().invoke(ctx)
+            except ts.KernelError as error:
+                raise Failure(str(error)) from error
+            except KeyboardInterrupt:
+                click.echo("Interrupted.", err=True)
+                ctx.exit(130)
+
+
+def _show(message: Warning | str, category: type[Warning], *_: object, **__: object) -> None:
+    """Show a warning without its place in our source, which tells a user nothing."""
+    click.echo(f"{category.__name__}: {message}", err=True)
+
+
 def _look_up(name: str) -> OptimizerInfo:
     """Describe an optimizer, or fail with the right exit code."""
     try:
         return ts.optimizer_info(name)
-    except (ts.UnknownOptimizerError, ts.DuplicateOptimizerError) as error:
+    except ts.UnknownOptimizerError as error:
         broken = plugins.broken_plugin(name)
-        if broken is not None:
-            last = broken.error.strip().splitlines()[-1]
-            text = f"{name!r} cannot be used: the plugin {broken.distribution} {broken.version} is broken: {last}"
-            raise Failure(text, 3) from error
+        if broken is None:
+            raise Failure(str(error)) from error
+        text = f"{name!r} cannot be used: {broken}"
+        raise Failure(text, 3) from error
+    except ts.DuplicateOptimizerError as error:
         raise Failure(str(error)) from error
     except Exception as error:  # the target of a plugin may raise anything when it is imported
-        text = f"{name!r} cannot be used: its plugin is broken: {type(error).__name__}: {error}"
-        raise Failure(text, 3) from error
+        raise Failure(_cannot_be_used(name, error), 3) from error
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def _cannot_be_used(name: str, error: Exception) -> str:
+    entry = plugins.find_optimizer(name)
+    return f"{name!r} of {entry.distribution} {entry.version} cannot be used: {type(error).__name__}: {error}"
+
+
+@click.group(cls=Main, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(ts.__version__, prog_name="trainstation")
 def main() -> None:
     """A CPU-first home for optimizers: look one up by name, benchmark whatever is registered."""
@@ -57,13 +88,18 @@ def main() -> None:
 @as_json
 def list_(pattern: str, as_json: bool) -> None:
     """List the registered optimizers whose name matches PATTERN (shell wildcards)."""
-    infos = [_look_up(name) for name in ts.list_optimizers(pattern)]
+    infos: dict[str, OptimizerInfo] = {}
+    for name in ts.list_optimizers(pattern):
+        try:
+            infos[name] = ts.optimizer_info(name)
+        except Exception as error:  # noqa: BLE001  # one plugin whose class cannot be imported; the others are listed
+            click.echo(_cannot_be_used(name, error), err=True)
     if as_json:
-        click.echo(json.dumps([asdict(info) for info in infos], default=str))
+        click.echo(json.dumps(jsonable(list(infos.values())), allow_nan=False))
         return
-    width = max((len(info.name) for info in infos), default=0)
-    for info in infos:
-        click.echo(f"{info.name:{width}}  {info.summary}  [{info.distribution} {info.version}]")
+    width = max(map(len, infos), default=0)
+    for name, info in infos.items():
+        click.echo(f"{name:{width}}  {info.summary}  [{f'{info.distribution} {info.version}'.rstrip()}]")
 
 
 @main.command()
@@ -73,13 +109,14 @@ def info(name: str, as_json: bool) -> None:
     """Show what NAME is: equations, defaults, and where it comes from."""
     found = _look_up(name)
     if as_json:
-        click.echo(json.dumps(asdict(found), default=str))
+        click.echo(json.dumps(jsonable(found), allow_nan=False))
         return
     click.echo(f"{found.name}: {found.summary}\n")
-    click.echo((ts.get_optimizer(name).__doc__ or "").partition(">>>")[0].rstrip() + "\n")
-    for key, value in asdict(found).items():
-        if key not in ("name", "summary") and value not in ("", (), None):
-            click.echo(f"{key + ':':14}{_plain(value)}")
+    click.echo(inspect.cleandoc(ts.get_optimizer(name).__doc__ or "").partition(">>>")[0].rstrip() + "\n")
+    for each in fields(found):
+        value = getattr(found, each.name)
+        if each.name not in ("name", "summary") and value not in ("", (), None):
+            click.echo(f"{each.name + ':':14}{_plain(value)}")
 
 
 def _plain(value: Any) -> str:
@@ -92,10 +129,7 @@ def _plain(value: Any) -> str:
 @as_json
 def cpu(as_json: bool) -> None:
     """Show what was detected, what is in use, and which rules are compiled."""
-    try:
-        found = ts.kernels.cpu()
-    except ts.KernelError as error:
-        raise Failure(str(error)) from error
+    found = ts.kernels.cpu()
     if as_json:
         click.echo(json.dumps(found))
         return
@@ -110,7 +144,7 @@ def cpu(as_json: bool) -> None:
 @click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),
-    default=Path("trainstation-bench"),
+    default=OUT,
     show_default=True,
     help="Folder for the rows and the picture.",
 )
@@ -124,27 +158,31 @@ def bench(
     Each trains for an equal slice of one minute, or for exactly --epochs. Without names: the built-ins and every
     installed plugin (those tagged peer only when named). The data are in the package; no network is used.
     """
-    try:
-        from trainstation.bench import runner
-        from trainstation.bench.session import Session
-    except ModuleNotFoundError as error:
-        if error.name is None or error.name.partition(".")[0] not in ("rich", "matplotlib", "threadpoolctl"):
-            raise
+    missing = [module for module in ("rich", "matplotlib", "threadpoolctl") if find_spec(module) is None]
+    if missing:
+        # By folder: on the package index, the plain name may be somebody else's.
         text = (
-            f"bench needs {error.name}; this brings it: pip install 'trainstation[bench]' (in a clone: -e '.[bench]')"
+            f'bench needs {", ".join(missing)}; this brings it, in a clone of trainstation: pip install -e ".[bench]"'
         )
-        raise Failure(text) from error
+        raise Failure(text)
+    from trainstation.bench import runner
+    from trainstation.bench.rows import OutputError
+    from trainstation.bench.session import Session
+
     for name in names:
         _look_up(name)
-    chosen = list(dict.fromkeys(names)) or runner.choose()
+    chosen = list(dict.fromkeys(map(plugins.label_of, names))) or runner.choose()
     schedule = runner.share(chosen, seeds) if epochs is None else runner.Schedule(chosen, [], None)
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     session = Session(out / f"bench-{stamp}", schedule, epochs, seeds, sys.stdout if as_json else None)
     try:
         session.run()
-    except OSError as error:
-        text = f"cannot write to {out}: {error.strerror or error}"
-        raise Failure(text) from error
+    except OutputError as error:
+        cause = error.__cause__
+        if isinstance(cause, OSError) and not isinstance(cause, BrokenPipeError):
+            text = f"cannot write to {out}: {cause.strerror or cause}"
+            raise Failure(text) from error
+        raise (cause or error) from None
     except KeyboardInterrupt:
         session.interrupted()
         context.exit(130)

@@ -13,7 +13,18 @@ from trainstation import ops
 if TYPE_CHECKING:
     from trainstation.tensor import Tensor
 
-Dim = int | tuple[int, ...] | None
+Dim = int | Sequence[int] | None
+
+
+def _flat(lengths: tuple[int | Sequence[int], ...]) -> tuple[int, ...]:
+    """Accept both f(2, 3) and f((2, 3))."""
+    given = lengths[0] if len(lengths) == 1 and isinstance(lengths[0], Sequence) else lengths
+    return tuple(cast("Sequence[int]", given))
+
+
+def _is_comparable(other: object) -> bool:
+    """Whether `other` holds numbers; to anything else (None, a string) a tensor is not equal, as in torch."""
+    return isinstance(other, (Operators, np.ndarray, np.generic, int, float))
 
 
 class Operators:  # noqa: PLW1641  # Tensor has the hash
@@ -28,18 +39,17 @@ class Operators:  # noqa: PLW1641  # Tensor has the hash
 
     def reshape(self, *shape: int | Sequence[int]) -> Tensor:
         """Return the same elements in another shape; one length may be -1."""
-        lengths = shape[0] if len(shape) == 1 and isinstance(shape[0], Sequence) else shape
-        return self._apply(ops.shape.reshape, self, shape=tuple(cast("Sequence[int]", lengths)))
+        return self._apply(ops.shape.reshape, self, shape=_flat(shape))
 
     def transpose(self, dim0: int, dim1: int) -> Tensor:
         """Return a view with two dimensions exchanged."""
-        dims = list(range(self.data.ndim))
+        dims = list(range(self.data.ndim or 1))
         dims[dim0], dims[dim1] = dims[dim1], dims[dim0]
-        return self._apply(ops.shape.permute, self, dims=tuple(dims))
+        return self._apply(ops.shape.permute, self, dims=tuple(dims[: self.data.ndim]))
 
-    def permute(self, *dims: int) -> Tensor:
+    def permute(self, *dims: int | Sequence[int]) -> Tensor:
         """Return a view with the dimensions in the order `dims`."""
-        return self._apply(ops.shape.permute, self, dims=dims)
+        return self._apply(ops.shape.permute, self, dims=_flat(dims))
 
     @property
     def T(self) -> Tensor:  # noqa: N802  # NumPy's and torch's name
@@ -122,13 +132,13 @@ class Operators:  # noqa: PLW1641  # Tensor has the hash
 
     def _compare(self, compare: Callable[[Any, Any], Any], other: Any) -> Tensor:
         other = self._operand(other)
-        return self._wrap(compare(self.data, getattr(other, "data", other)))
+        return self._wrap(compare(*ops.elementwise.promote(self.data, getattr(other, "data", other))))
 
     def __eq__(self, other: object) -> Tensor:  # type: ignore[override]
-        return self._compare(np.equal, other)
+        return self._compare(np.equal, other) if _is_comparable(other) else NotImplemented
 
     def __ne__(self, other: object) -> Tensor:  # type: ignore[override]
-        return self._compare(np.not_equal, other)
+        return self._compare(np.not_equal, other) if _is_comparable(other) else NotImplemented
 
     def __lt__(self, other: Any) -> Tensor:
         return self._compare(np.less, other)

@@ -9,16 +9,15 @@ from __future__ import annotations
 import threading
 import traceback
 import warnings
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from types import ModuleType
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 import pluggy
 
 from trainstation import builtin, hookspecs
 from trainstation.errors import DuplicateOptimizerError, PluginWarning
-from trainstation.registry import Entry, OptimizerInfo, OptimizerSpec, Registry, normalize
+from trainstation.registry import Entry, OptimizerInfo, OptimizerSpec, Registry, normalize, project
 
 if TYPE_CHECKING:
     from importlib.metadata import Distribution
@@ -28,7 +27,9 @@ if TYPE_CHECKING:
 __all__ = [
     "broken_plugin",
     "create_optimizer",
+    "find_optimizer",
     "get_optimizer",
+    "label_of",
     "list_optimizers",
     "optimizer_info",
     "register_optimizer",
@@ -42,12 +43,16 @@ Class = TypeVar("Class", bound=type)
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """A plugin that could not be used, and why."""
+    """A plugin that could not be used, and why: `error` in a line, `trace` in full."""
 
     name: str
     distribution: str
     version: str
     error: str
+    trace: str
+
+    def __str__(self) -> str:
+        return f"the plugin {self.name!r} of {self.distribution} {self.version} is left out: {self.error}"
 
 
 class Plugins:
@@ -59,41 +64,71 @@ class Plugins:
         self._manager = pluggy.PluginManager("trainstation")
         self._manager.add_hookspecs(hookspecs)
         self._lock = threading.RLock()
-        self._scanned = False
-        self._register(builtin, "builtin", CORE, "builtin")
+        self._scanned = self._scanning = False
+        self._register(builtin, "builtin", CORE, "", "builtin")
 
-    def _register(self, module: ModuleType, name: str, distribution: str, origin: str, version: str = "") -> None:
-        """Register a module with pluggy, and enter what its hook returns."""
-        self._manager.register(module, name=f"{distribution}:{name}")
-        for implementation in self._manager.hook.trainstation_optimizers.get_hookimpls():
-            if implementation.plugin is module:
-                for spec in cast("Iterable[object]", implementation.function()):
-                    if not isinstance(spec, OptimizerSpec):
-                        msg = f"trainstation_optimizers() must return OptimizerSpecs, not {spec!r}"
-                        raise TypeError(msg)
-                    self.registry.add(Entry(spec, distribution, version, origin))
+    def _register(self, plugin: object, name: str, distribution: str, version: str, origin: str) -> None:
+        """Register a plugin with pluggy, and enter all that its hook returns; or leave no trace of it."""
+        self._manager.register(plugin, name=f"{distribution}:{name}")
+        try:
+            self.registry.add(*(Entry(spec, distribution, version, origin) for spec in self._specs(plugin)))
+        except BaseException:
+            self._manager.unregister(plugin)
+            raise
+
+    def _specs(self, plugin: object) -> list[OptimizerSpec]:
+        """Return what a plugin's hook returns, if it is what it should be."""
+        hooks = [hook for hook in self._manager.hook.trainstation_optimizers.get_hookimpls() if hook.plugin is plugin]
+        if not hooks:
+            msg = f"{plugin!r} has no function trainstation_optimizers that is marked with @trainstation.hookimpl"
+            raise TypeError(msg)
+        specs: list[OptimizerSpec] = []
+        for hook in hooks:
+            returned: Any = hook.function()
+            for spec in returned if isinstance(returned, Iterable) else [returned]:
+                if not isinstance(spec, OptimizerSpec):
+                    msg = f"trainstation_optimizers() must return a list of OptimizerSpecs, not {returned!r}"
+                    raise TypeError(msg)
+                specs.append(spec)
+        return specs
 
     def scan(self) -> None:
         """Load the plugins of all installed distributions, once."""
+        if self._scanned:
+            return
         with self._lock:
-            if self._scanned:
+            if self._scanned or self._scanning:  # a plugin that asks while it is being loaded sees what there is
                 return
-            self._scanned = True
-            for distribution in _installed():
-                for point in distribution.entry_points:
-                    if point.group == GROUP and normalize(distribution.name) != CORE:
-                        self._load(point, distribution)
+            self._scanning = True
+            self.broken.clear()  # of a scan that Ctrl-C has ended
+            try:
+                for distribution in _installed():
+                    self._load_all(distribution)
+                self._scanned = True
+            finally:
+                self._scanning = False
+        # All are loaded before the first warning, which may be an error to the caller.
+        for broken in self.broken:
+            warnings.warn(str(broken), PluginWarning, stacklevel=3)
 
-    def _load(self, point: Any, distribution: Distribution) -> None:
+    def _load_all(self, distribution: Distribution) -> None:
+        """Load the plugins of one distribution; what is broken is noted, and left out."""
         try:
-            self._register(point.load(), point.name, distribution.name, "plugin", distribution.version)
-        except (Exception, SystemExit) as error:  # noqa: BLE001  # a stranger's code may raise anything
-            self.broken.append(Broken(point.name, distribution.name, distribution.version, traceback.format_exc()))
-            msg = (
-                f"the plugin {point.name!r} of {distribution.name} {distribution.version} is left out: "
-                f"{type(error).__name__}: {error}"
-            )
-            warnings.warn(msg, PluginWarning, stacklevel=2)
+            points = [point for point in distribution.entry_points if point.group == GROUP]
+        except Exception as error:  # noqa: BLE001  # its metadata may be anything
+            self._leave_out("entry_points.txt", distribution, error)
+            return
+        for point in points:
+            if self._manager.has_plugin(f"{distribution.name}:{point.name}"):
+                continue
+            try:
+                self._register(point.load(), point.name, distribution.name, distribution.version, "plugin")
+            except (Exception, SystemExit) as error:  # noqa: BLE001  # a stranger's code may raise anything
+                self._leave_out(point.name, distribution, error)
+
+    def _leave_out(self, name: str, distribution: Distribution, error: BaseException) -> None:
+        line, trace = f"{type(error).__name__}: {error}", "".join(traceback.format_exception(error))
+        self.broken.append(Broken(name, distribution.name, distribution.version, line, trace))
 
     def find(self, name: str) -> Entry:
         """Return what a name means; UnknownOptimizerError if it means nothing."""
@@ -104,19 +139,22 @@ class Plugins:
         if entry is None:
             error = self.registry.unknown(name)
             for broken in self.broken:
-                error.add_note(f"{broken.distribution} {broken.version} is installed, but broken: {broken.error}")
+                error.add_note(f"{broken}\n{broken.trace}")
             raise error
         return entry
 
 
-def _installed() -> Iterable[Distribution]:
-    """Yield each installed distribution once: the one that Python would import."""
+def _installed() -> Iterator[Distribution]:
+    """Yield each installed distribution but our own once: the one that Python would import."""
     from importlib.metadata import distributions
 
-    seen: set[str] = set()
+    seen = {CORE}
     for distribution in distributions():
-        name = normalize(distribution.name or "")
-        if name and name not in seen:
+        try:
+            name = project(distribution.name)
+        except Exception:  # noqa: BLE001, S112  # the remains of an installation, without METADATA
+            continue
+        if name not in seen:
             seen.add(name)
             yield distribution
 
@@ -164,6 +202,9 @@ def list_optimizers(
 ) -> list[str]:
     """Return the sorted names of all registered optimizers, installed ones included.
 
+    Each name means one optimizer: what another distribution, or a built-in, has registered as well is listed as
+    `distribution/name`. Patterns are of names alone.
+
     Args:
         pattern: shell wildcards, case-insensitive.
         exclude: patterns of names to leave out; one may be given as a string.
@@ -186,19 +227,59 @@ def optimizer_info(name: str) -> OptimizerInfo:
         UnknownOptimizerError, DuplicateOptimizerError: see `get_optimizer`.
 
     """
+    return find_optimizer(name).info()
+
+
+def find_optimizer(name: str) -> Entry:
+    """Return the entry that a name means, without importing its class.
+
+    Raises:
+        UnknownOptimizerError, DuplicateOptimizerError: see `get_optimizer`.
+
+    """
     entry = _plugins.find(name)
     if entry.origin == "builtin" and not entry.version:
         entry.version = _core_version()
-    return entry.info()
+    return entry
+
+
+def label_of(name: str) -> str:
+    """Return the one spelling of a name under which `list_optimizers` lists its optimizer."""
+    return _plugins.registry.label(_plugins.find(name))
 
 
 def broken_plugin(name: str) -> Broken | None:
-    """Return the installed plugin that a name may have been meant to come from, if it is broken."""
-    wanted = {normalize(part) for part in name.split("/")}
+    """Return the broken plugin that an unknown name may have been meant to come from, if one is installed."""
+    distribution, _, plain = normalize(name).rpartition("/")
     for broken in _plugins.broken:
-        if wanted & {normalize(broken.name), normalize(broken.distribution)}:
+        known = normalize(broken.distribution)
+        if project(distribution) == project(known) if distribution else plain in (normalize(broken.name), known):
             return broken
     return None
+
+
+@overload
+def register_optimizer(
+    cls: Class,
+    *,
+    name: str,
+    aliases: tuple[str, ...] = (),
+    summary: str = "",
+    tags: tuple[str, ...] = (),
+    defaults: Mapping[str, Any] | None = None,
+) -> Class: ...
+
+
+@overload
+def register_optimizer(
+    cls: None = None,
+    *,
+    name: str,
+    aliases: tuple[str, ...] = (),
+    summary: str = "",
+    tags: tuple[str, ...] = (),
+    defaults: Mapping[str, Any] | None = None,
+) -> Callable[[Class], Class]: ...
 
 
 def register_optimizer(
@@ -220,12 +301,12 @@ def register_optimizer(
 
     def register(cls: Class) -> Class:
         spec = OptimizerSpec(name, cls, summary, aliases, tags, defaults)
-        for each in (spec.name, *spec.aliases):
-            known = _plugins.registry.find(each) if "/" not in each else None
-            if known is not None and known.origin == "builtin":
+        entry = Entry(spec, "__main__", "", "script")
+        for each in entry.names:
+            if _plugins.registry.find(f"{CORE}/{each}"):
                 msg = f"{each!r} is a built-in optimizer; choose another name"
                 raise DuplicateOptimizerError(msg)
-        _plugins.registry.add(Entry(spec, "__main__", "", "script"))
+        _plugins.registry.add(entry)
         return cls
 
     return register if cls is None else register(cls)

@@ -5,16 +5,21 @@ from __future__ import annotations
 import fnmatch
 import importlib
 import inspect
+import math
 import re
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+import threading
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
+from numbers import Integral, Real
 from typing import Any
 
 from trainstation.errors import DuplicateOptimizerError, UnknownOptimizerError
 
-__all__ = ["Entry", "OptimizerInfo", "OptimizerSpec", "Registry", "normalize"]
+__all__ = ["Entry", "OptimizerInfo", "OptimizerSpec", "Registry", "jsonable", "normalize", "project"]
 
 NAME = re.compile(r"[a-z0-9_.]+")
+TARGET = re.compile(r"[\w.]+:\w+")
+ORIGINS = ("builtin", "plugin", "script")
 
 
 def normalize(name: str) -> str:
@@ -27,7 +32,34 @@ def normalize(name: str) -> str:
     if not isinstance(name, str):
         msg = f"an optimizer's name is a string, not {type(name).__name__}"
         raise TypeError(msg)
-    return name.lower().replace("-", "_")
+    return (name.lower() if name.isascii() else name).replace("-", "_")  # the Kelvin sign in lower case is a plain k
+
+
+def project(name: str) -> str:
+    """Return the form of a distribution's name in which two spellings of one are equal (PEP 503)."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def _pattern(pattern: str) -> str:
+    """Normalise a pattern of names; within brackets, a `-` stays what it is: a range."""
+    return re.sub(r"\[[^]]*\]|-", lambda found: "_" if found[0] == "-" else found[0], pattern.lower())
+
+
+def jsonable(value: Any) -> Any:
+    """Return a value as JSON can hold it: None for what is not finite, the repr of what JSON does not know."""
+    if is_dataclass(value):
+        return {each.name: jsonable(getattr(value, each.name)) for each in fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): jsonable(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [jsonable(each) for each in value]
+    if value is None or isinstance(value, str | bool):
+        return value
+    if isinstance(value, Integral):
+        return int(value)
+    if isinstance(value, Real):
+        return float(value) if math.isfinite(value) else None
+    return repr(value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +86,24 @@ class OptimizerSpec:
     paper: str = ""
 
     def __post_init__(self) -> None:
-        """Normalise the names; ValueError for one that is not allowed."""
+        """Normalise the names; ValueError for one that is not allowed, or a target that cannot be one."""
+        for several in ("aliases", "tags"):
+            if isinstance(getattr(self, several), str):
+                msg = f"{several} of {self.name!r}: a tuple of strings is needed, not a string"
+                raise TypeError(msg)
         for name in (self.name, *self.aliases):
             if not NAME.fullmatch(normalize(name)):
                 msg = f"{name!r} is not a name for an optimizer: allowed are a-z, 0-9, _ and ."
                 raise ValueError(msg)
+        if not isinstance(self.target, type) and not (isinstance(self.target, str) and TARGET.fullmatch(self.target)):
+            msg = f"the target of {self.name!r} is a class or 'module:Class', not {self.target!r}"
+            raise ValueError(msg)
         object.__setattr__(self, "name", normalize(self.name))
-        object.__setattr__(self, "aliases", tuple(map(normalize, self.aliases)))
+        others = dict.fromkeys(map(normalize, self.aliases))
+        others.pop(self.name, None)
+        object.__setattr__(self, "aliases", tuple(others))
+        object.__setattr__(self, "tags", tuple(self.tags))
+        object.__setattr__(self, "defaults", None if self.defaults is None else dict(self.defaults))
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +124,7 @@ class OptimizerInfo:
     origin: str  # builtin | plugin | script
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Entry:
     """A spec with its provenance."""
 
@@ -91,18 +134,34 @@ class Entry:
     origin: str
     _loaded: type | None = field(default=None, repr=False)
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The name and the aliases."""
+        return (self.spec.name, *self.spec.aliases)
+
     def load(self) -> type:
-        """Import the class, once."""
+        """Import the class, once; what is raised names the distribution."""
         if self._loaded is None:
-            target = self.spec.target
-            if isinstance(target, str):
-                module, _, attribute = target.partition(":")
-                target = getattr(importlib.import_module(module), attribute)
-            if not isinstance(target, type):
-                msg = f"the target of {self.spec.name!r} is {target!r}, not a class (from {self.distribution})"
-                raise TypeError(msg)
-            self._loaded = target
+            where = f"while {self.spec.name!r} of {self.distribution} {self.version}".rstrip() + " was imported"
+            try:
+                self._loaded = self._import()
+            except SystemExit as error:
+                msg = f"SystemExit({error.code!r}) {where}"
+                raise ImportError(msg) from error
+            except Exception as error:
+                error.add_note(where)
+                raise
         return self._loaded
+
+    def _import(self) -> type:
+        target = self.spec.target
+        if isinstance(target, str):
+            module, _, attribute = target.partition(":")
+            target = getattr(importlib.import_module(module), attribute)
+        if not isinstance(target, type):
+            msg = f"the target {self.spec.target!r} is {target!r}, not a class"
+            raise TypeError(msg)
+        return target
 
     def info(self) -> OptimizerInfo:
         """Import the class and describe it; its defaults are read from the signature."""
@@ -111,7 +170,7 @@ class Entry:
         defaults = {n: p.default for n, p in signature.parameters.items() if n != "params" and p.default is not p.empty}
         return OptimizerInfo(
             name=spec.name,
-            summary=spec.summary or (inspect.getdoc(cls) or "").partition("\n")[0],
+            summary=spec.summary or inspect.cleandoc(cls.__doc__ or "").partition("\n")[0],
             defaults={**defaults, **(spec.defaults or {})},
             aliases=spec.aliases,
             tags=spec.tags,
@@ -120,9 +179,16 @@ class Entry:
             distribution=self.distribution,
             version=self.version,
             module=cls.__module__,
-            file=inspect.getsourcefile(cls) or "",
+            file=_source(cls),
             origin=self.origin,
         )
+
+
+def _source(cls: type) -> str:
+    try:
+        return inspect.getsourcefile(cls) or ""
+    except (OSError, TypeError):  # typed into an interpreter
+        return ""
 
 
 class Registry:
@@ -131,32 +197,46 @@ class Registry:
     def __init__(self) -> None:
         self._entries: list[Entry] = []
         self._by_name: dict[str, list[Entry]] = {}
+        self._lock = threading.Lock()  # held for dict logic only, never while a stranger's code runs
 
-    def __iter__(self) -> Iterator[Entry]:
-        return iter(self._entries)
-
-    def add(self, entry: Entry) -> None:
-        """Enter a spec; DuplicateOptimizerError if its distribution, or a script, has used one of its names before."""
-        names = (entry.spec.name, *entry.spec.aliases)
-        for name in names:
-            for other in self._by_name.get(name, ()):
-                if other.distribution == entry.distribution:
-                    msg = f"{entry.distribution} registers {name!r} twice"
-                    raise DuplicateOptimizerError(msg)
-        self._entries.append(entry)
-        for name in names:
-            self._by_name.setdefault(name, []).append(entry)
+    def add(self, *entries: Entry) -> None:
+        """Enter all of these or, if a distribution or a script uses a name twice, none: DuplicateOptimizerError."""
+        with self._lock:
+            used = {(project(other.distribution), name) for other in self._entries for name in other.names}
+            for entry in entries:
+                for name in entry.names:
+                    if (project(entry.distribution), name) in used:
+                        by = "a script" if entry.origin == "script" else entry.distribution
+                        msg = f"{by} registers {name!r} twice"
+                        raise DuplicateOptimizerError(msg)
+                    used.add((project(entry.distribution), name))
+            for entry in entries:
+                self._entries.append(entry)
+                for name in entry.names:
+                    self._by_name[name] = [*self._by_name.get(name, ()), entry]
 
     def remove(self, name: str) -> None:
         """Take out what a script has registered under a name; UnknownOptimizerError if it has not."""
-        for entry in self._by_name.get(normalize(name), ()):
-            if entry.origin == "script":
-                self._entries.remove(entry)
-                for each in (entry.spec.name, *entry.spec.aliases):
-                    self._by_name[each].remove(entry)
-                return
+        with self._lock:
+            for entry in self._by_name.get(normalize(name), ()):
+                if entry.origin == "script":
+                    self._entries.remove(entry)
+                    for each in entry.names:
+                        self._by_name[each] = [other for other in self._by_name[each] if other is not entry]
+                        if not self._by_name[each]:
+                            del self._by_name[each]
+                    return
         msg = f"no script has registered {name!r}"
         raise UnknownOptimizerError(msg)
+
+    def label(self, entry: Entry) -> str:
+        """Return the shortest name that means this entry: its own, or `distribution/name` where that means another."""
+        name = entry.spec.name
+        return name if self._meant(name) == [entry] else f"{entry.distribution}/{name}"
+
+    def _meant(self, name: str) -> list[Entry]:
+        entries = self._by_name.get(name, [])
+        return [entry for entry in entries if entry.origin == "builtin"] or entries
 
     def find(self, name: str) -> Entry | None:
         """Return the entry that a plain or qualified (`distribution/name`) name means; None if there is none.
@@ -165,13 +245,12 @@ class Registry:
             DuplicateOptimizerError: several distributions have registered the plain name.
 
         """
-        distribution, _, plain = name.rpartition("/")
-        entries = self._by_name.get(normalize(plain), [])
+        distribution, _, plain = normalize(name).rpartition("/")
         if distribution:
-            wanted = normalize(distribution)
-            entries = [entry for entry in entries if normalize(entry.distribution) == wanted]
-        builtin = [entry for entry in entries if entry.origin == "builtin"]
-        entries = builtin or entries
+            wanted = project(distribution)
+            entries = [entry for entry in self._by_name.get(plain, ()) if project(entry.distribution) == wanted]
+        else:
+            entries = self._meant(plain)
         if len(entries) > 1:
             choices = " or ".join(f"{entry.distribution}/{entry.spec.name}" for entry in entries)
             msg = f"{name!r} is registered by several distributions; say which one: {choices}"
@@ -186,24 +265,25 @@ class Registry:
         tags: Collection[str] = (),
         origin: str | None = None,
     ) -> list[str]:
-        """Return the sorted names that match; see `trainstation.list_optimizers`."""
-        unwanted = [normalize(text) for text in exclude]
+        """Return the sorted names that match, each the `label` of one entry; see `trainstation.list_optimizers`."""
+        if origin not in (None, *ORIGINS):
+            msg = f"origin is one of {', '.join(ORIGINS)}, not {origin!r}"
+            raise ValueError(msg)
+        wanted, unwanted = _pattern(pattern), [_pattern(text) for text in exclude]
         return sorted(
-            {
-                entry.spec.name
-                for entry in self._entries
-                if fnmatch.fnmatchcase(entry.spec.name, normalize(pattern))
-                and not any(fnmatch.fnmatchcase(entry.spec.name, text) for text in unwanted)
-                and set(tags) <= set(entry.spec.tags)
-                and origin in (None, entry.origin)
-            }
+            self.label(entry)
+            for entry in list(self._entries)
+            if fnmatch.fnmatchcase(entry.spec.name, wanted)
+            and not any(fnmatch.fnmatchcase(entry.spec.name, text) for text in unwanted)
+            and set(tags) <= set(entry.spec.tags)
+            and origin in (None, entry.origin)
         )
 
     def unknown(self, name: str) -> UnknownOptimizerError:
         """Return the error for a name that nothing has registered, with the nearest that something has."""
         import difflib  # an error may take its time, the import of trainstation not
 
-        near = difflib.get_close_matches(normalize(name).rpartition("/")[2], self._by_name, n=3)
+        near = difflib.get_close_matches(normalize(name).rpartition("/")[2], list(self._by_name), n=3)
         hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
         msg = f"unknown optimizer {name!r}{hint} (`trainstation list` shows all)"
         return UnknownOptimizerError(msg)

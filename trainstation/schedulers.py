@@ -1,17 +1,17 @@
-"""Learning-rate schedules: pure functions of the step, and torch-named schedulers that write them into an optimizer.
+"""Schedulers, under torch's names: they write `trainstation.schedules` into an optimizer.
 
-A schedule is `schedule(step, base_lr) -> lr`; it knows no optimizer, and can be called and plotted alone. A scheduler
-sets each group's "lr" from the group's "initial_lr" (its rate when the first scheduler came). The optimizer needs no
-more than `param_groups`.
+A scheduler sets each group's "lr" from the group's "initial_lr" (its rate when the first scheduler came). The optimizer
+needs no more than `param_groups`.
 """
 
 from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from bisect import bisect_right
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any
+
+from trainstation.schedules import Cosine, Exponential, Joined, Linear, Schedule, Step
 
 __all__ = [
     "CosineAnnealingLR",
@@ -23,95 +23,26 @@ __all__ = [
 ]
 
 
-class Schedule(Protocol):
-    """A learning rate as a function of the step."""
-
-    def __call__(self, step: int, base_lr: float) -> float:
-        """Return the rate at a step >= 0."""
-
-
-class Cosine(NamedTuple):
-    """From the base rate down to `eta_min` along half a cosine of `T_max` steps, and up again."""
-
-    T_max: int
-    eta_min: float = 0.0
-
-    def __call__(self, step: int, base_lr: float) -> float:
-        """Return the rate at a step >= 0."""
-        return self.eta_min + (base_lr - self.eta_min) * (1 + math.cos(math.pi * step / self.T_max)) / 2
-
-
-class Linear(NamedTuple):
-    """The base rate times a factor that moves from `start_factor` to `end_factor` in `total_iters` steps."""
-
-    start_factor: float = 1 / 3
-    end_factor: float = 1.0
-    total_iters: int = 5
-
-    def __call__(self, step: int, base_lr: float) -> float:
-        """Return the rate at a step >= 0."""
-        done = min(step, self.total_iters) / self.total_iters if self.total_iters else 1.0
-        return base_lr * (self.start_factor + (self.end_factor - self.start_factor) * done)
-
-
-class Step(NamedTuple):
-    """The base rate times `gamma` once for every `step_size` steps."""
-
-    step_size: int
-    gamma: float = 0.1
-
-    def __call__(self, step: int, base_lr: float) -> float:
-        """Return the rate at a step >= 0."""
-        return base_lr * float(self.gamma ** (step // self.step_size))
-
-
-class Exponential(NamedTuple):
-    """The base rate times `gamma` at every step."""
-
-    gamma: float
-
-    def __call__(self, step: int, base_lr: float) -> float:
-        """Return the rate at a step >= 0."""
-        return base_lr * float(self.gamma**step)
-
-
-class Joined(NamedTuple):
-    """One schedule after the other, each from its own step 0; the next begins at each milestone."""
-
-    schedules: tuple[Schedule, ...]
-    milestones: tuple[int, ...]
-
-    def __call__(self, step: int, base_lr: float) -> float:
-        """Return the rate at a step >= 0."""
-        index = bisect_right(self.milestones, step)
-        begin = self.milestones[index - 1] if index else 0
-        return self.schedules[index](step - begin, base_lr)
-
-
 class _Scheduler(ABC):
-    """What all schedulers share: the optimizer, the base rate of each group, and the count of steps."""
+    """What all schedulers share: an optimizer, and the count of steps."""
 
     def __init__(self, optimizer: Any, last_epoch: int) -> None:
         if not hasattr(optimizer, "param_groups"):
             msg = f"a scheduler needs an optimizer with param_groups, not {type(optimizer).__name__}"
             raise TypeError(msg)
         self.optimizer = optimizer
-        for index, group in enumerate(optimizer.param_groups):
-            if last_epoch == -1:
-                group.setdefault("initial_lr", group["lr"])
-            elif "initial_lr" not in group:
-                msg = f"group {index} has no initial_lr, which resuming at last_epoch={last_epoch} needs"
-                raise KeyError(msg)
-        self.base_lrs: list[float] = [group["initial_lr"] for group in optimizer.param_groups]
         self.last_epoch = last_epoch
-
-    def _write(self, rates: Sequence[float]) -> None:
-        for group, rate in zip(self.optimizer.param_groups, rates, strict=False):  # groups may have been added
-            group["lr"] = rate
 
     def get_last_lr(self) -> list[float]:
         """Return the current rate of each group."""
         return [group["lr"] for group in self.optimizer.param_groups]
+
+    def _check_groups(self, rates: Sequence[float]) -> None:
+        """Refuse a state of another number of groups than the optimizer has."""
+        groups = len(self.optimizer.param_groups)
+        if len(rates) != groups:
+            msg = f"the state is of {len(rates)} parameter groups, the optimizer has {groups}"
+            raise ValueError(msg)
 
     @abstractmethod
     def state_dict(self) -> dict[str, Any]:
@@ -123,17 +54,35 @@ class _Scheduler(ABC):
 
 
 class _ScheduleLR(_Scheduler):
-    """A scheduler whose rate is a schedule of the number of its steps."""
+    """A scheduler whose rate is a schedule of the number of its steps.
+
+    A group that is added to the optimizer later follows the schedule from its next step; its base is the rate it has
+    then.
+    """
 
     def __init__(self, optimizer: Any, schedule: Schedule, last_epoch: int = -1) -> None:
         super().__init__(optimizer, last_epoch)
+        for index, group in enumerate(optimizer.param_groups):
+            if last_epoch != -1 and "initial_lr" not in group:
+                msg = (
+                    f"param 'initial_lr' is not specified in param_groups[{index}] "
+                    f"when resuming scheduler with last_epoch={last_epoch}"
+                )
+                raise KeyError(msg)
         self.schedule = schedule
+        self.base_lrs: list[float] = []
         self.step()
 
     def step(self) -> None:
         """Go on by one step, and write the rates into the optimizer."""
         self.last_epoch += 1
-        self._write([self.schedule(self.last_epoch, base) for base in self.base_lrs])
+        for group in self.optimizer.param_groups[len(self.base_lrs) :]:
+            self.base_lrs.append(group.setdefault("initial_lr", group["lr"]))
+        self._write()
+
+    def _write(self) -> None:
+        for group, base in zip(self.optimizer.param_groups, self.base_lrs, strict=True):
+            group["lr"] = self.schedule(self.last_epoch, base)
 
     def state_dict(self) -> dict[str, Any]:
         """Return the count of steps and the base rates."""
@@ -142,11 +91,9 @@ class _ScheduleLR(_Scheduler):
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Go on where `state_dict` was taken, and write the rates into the optimizer."""
         last_epoch, base_lrs = state_dict["last_epoch"], list(state_dict["base_lrs"])
-        if len(base_lrs) != len(self.base_lrs):
-            msg = f"the state is of {len(base_lrs)} parameter groups, the optimizer has {len(self.base_lrs)}"
-            raise ValueError(msg)
+        self._check_groups(base_lrs)
         self.last_epoch, self.base_lrs = last_epoch, base_lrs
-        self._write([self.schedule(last_epoch, base) for base in base_lrs])
+        self._write()
 
 
 def _positive(name: str, value: int) -> None:
@@ -211,20 +158,41 @@ class SequentialLR(_ScheduleLR):
     def __init__(
         self, optimizer: Any, schedulers: Sequence[Any], milestones: Sequence[int], last_epoch: int = -1
     ) -> None:
-        """Raise ValueError for schedulers of another optimizer or without a schedule, or milestones that do not fit."""
-        if not schedulers or len(milestones) != len(schedulers) - 1:
-            msg = f"{len(schedulers)} schedulers need {max(len(schedulers) - 1, 0)} milestones, not {len(milestones)}"
+        """Take over the schedules of `schedulers`, which are not stepped any more.
+
+        Raises:
+            TypeError: something is not a scheduler.
+            ValueError: a scheduler belongs to another optimizer or is no function of the step, or the milestones
+                decrease or are not one fewer than the schedulers.
+
+        """
+        if not schedulers:
+            msg = "SequentialLR expects at least one scheduler, but got no scheduler."
+            raise ValueError(msg)
+        for index, scheduler in enumerate(schedulers):
+            kind = type(scheduler).__name__
+            if not isinstance(scheduler, _Scheduler):
+                msg = f"SequentialLR expects schedulers of trainstation.schedulers, but got {kind} at index {index}"
+                raise TypeError(msg)
+            if not isinstance(scheduler, _ScheduleLR):
+                msg = f"SequentialLR does not support `{kind}` scheduler (index {index}): it is no function of the step"
+                raise ValueError(msg)  # noqa: TRY004  # torch's ValueError
+            if scheduler.optimizer is not optimizer:
+                msg = (
+                    "SequentialLR expects all schedulers to belong to the same optimizer, but got scheduler "
+                    f"{kind} at index {index} of another one"
+                )
+                raise ValueError(msg)
+        if len(milestones) != len(schedulers) - 1:
+            msg = (
+                "Sequential Schedulers expects number of schedulers provided to be one more than the number of "
+                f"milestone points, but got number of schedulers {len(schedulers)} and the number of milestones to "
+                f"be equal to {len(milestones)}"
+            )
             raise ValueError(msg)
         if list(milestones) != sorted(milestones):
             msg = f"milestones must not decrease: {list(milestones)}"
             raise ValueError(msg)
-        for index, scheduler in enumerate(schedulers):
-            if not isinstance(scheduler, _ScheduleLR):
-                msg = f"scheduler {index} ({type(scheduler).__name__}) is not a function of the step"
-                raise ValueError(msg)  # noqa: TRY004  # torch's ValueError
-            if scheduler.optimizer is not optimizer:
-                msg = f"scheduler {index} belongs to another optimizer"
-                raise ValueError(msg)
         joined = Joined(tuple(scheduler.schedule for scheduler in schedulers), tuple(milestones))
         super().__init__(optimizer, joined, last_epoch)
 
@@ -258,7 +226,6 @@ class ReduceLROnPlateau(_Scheduler):
             eps: a reduction smaller than this is not made.
 
         """
-        super().__init__(optimizer, -1)
         if factor >= 1:
             msg = "Factor should be < 1.0."
             raise ValueError(msg)
@@ -268,22 +235,21 @@ class ReduceLROnPlateau(_Scheduler):
         if threshold_mode not in ("rel", "abs"):
             msg = f"threshold mode {threshold_mode} is unknown!"
             raise ValueError(msg)
+        super().__init__(optimizer, 0)
+        self.min_lr = [float(m) for m in min_lr] if isinstance(min_lr, Sequence) else float(min_lr)
         count = len(optimizer.param_groups)
-        self.min_lrs = [float(m) for m in min_lr] if isinstance(min_lr, Sequence) else [float(min_lr)] * count
-        if len(self.min_lrs) != count:
-            msg = f"expected {count} min_lrs, got {len(self.min_lrs)}"
+        if isinstance(self.min_lr, list) and len(self.min_lr) != count:
+            msg = f"expected {count} min_lrs, got {len(self.min_lr)}"
             raise ValueError(msg)
         self.mode, self.factor, self.patience, self.cooldown = mode, factor, patience, cooldown
         self.threshold, self.threshold_mode, self.eps = threshold, threshold_mode, eps
         self.best = math.inf if mode == "min" else -math.inf
-        self.num_bad_epochs = self.cooldown_counter = self.last_epoch = 0
+        self.num_bad_epochs = self.cooldown_counter = 0
 
     def _better(self, metric: float) -> bool:
-        sign = 1 if self.mode == "min" else -1
-        margin = self.threshold * (sign * self.best if self.threshold_mode == "rel" else 1)
-        if math.isinf(self.best):
-            return metric != self.best and not math.isnan(metric)
-        return sign * metric < sign * self.best - margin
+        margin = self.threshold if self.mode == "max" else -self.threshold
+        bound = self.best * (1 + margin) if self.threshold_mode == "rel" else self.best + margin
+        return metric > bound if self.mode == "max" else metric < bound
 
     def step(self, metrics: float) -> None:
         """Take in a metric, and reduce the rates if it has stopped improving."""
@@ -297,10 +263,19 @@ class ReduceLROnPlateau(_Scheduler):
             self.cooldown_counter -= 1
             self.num_bad_epochs = 0
         if self.num_bad_epochs > self.patience:
-            current = self.get_last_lr()
-            reduced = [max(lr * self.factor, least) for lr, least in zip(current, self.min_lrs, strict=False)]
-            self._write([new if lr - new > self.eps else lr for lr, new in zip(current, reduced, strict=False)])
+            self._reduce()
             self.cooldown_counter, self.num_bad_epochs = self.cooldown, 0
+
+    def _reduce(self) -> None:
+        groups = self.optimizer.param_groups
+        least = self.min_lr if isinstance(self.min_lr, list) else [self.min_lr] * len(groups)
+        if len(least) != len(groups):
+            msg = f"expected {len(groups)} min_lrs, got {len(least)}: parameter groups have been added"
+            raise ValueError(msg)
+        for group, bound in zip(groups, least, strict=True):
+            reduced = max(group["lr"] * self.factor, bound)
+            if group["lr"] - reduced > self.eps:
+                group["lr"] = reduced
 
     def state_dict(self) -> dict[str, Any]:
         """Return the counts, the best metric, and the current rates."""
@@ -314,6 +289,9 @@ class ReduceLROnPlateau(_Scheduler):
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Go on where `state_dict` was taken, and write the rates into the optimizer."""
-        state = dict(state_dict)
-        self._write(state.pop("last_lr"))
-        vars(self).update({name: state[name] for name in ("best", "num_bad_epochs", "cooldown_counter", "last_epoch")})
+        counts = {name: state_dict[name] for name in ("best", "num_bad_epochs", "cooldown_counter", "last_epoch")}
+        rates = state_dict["last_lr"]
+        self._check_groups(rates)
+        vars(self).update(counts)
+        for group, rate in zip(self.optimizer.param_groups, rates, strict=True):
+            group["lr"] = rate

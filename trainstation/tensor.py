@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
-from typing import Any, Self, cast
+from collections.abc import Iterator
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from trainstation import random
+from trainstation.errors import GraphError, ShapeError
+from trainstation.factories import Factories
 from trainstation.gradtrack import GradTrack, Leaf, Node, Saved, is_grad_enabled
 from trainstation.operators import Operators
 from trainstation.ops import OUTPUT, Operation
@@ -17,23 +18,21 @@ from trainstation.ops import OUTPUT, Operation
 __all__ = ["Tensor", "apply", "tensor"]
 
 Array = NDArray[Any]
-Shape = int | Sequence[int]
 
 
-class Tensor(Operators):
+class Tensor(Factories, Operators):
     """An n-dimensional array with a gradient.
 
     Attributes:
         data: the NumPy array itself. It may be replaced, and written to; GradTrack does not see such writes.
-        requires_grad: whether operations on it are recorded, and backward gives it a gradient.
 
     """
 
-    __slots__ = ("__weakref__", "_grad", "_node", "_spare", "_version", "data", "requires_grad")
+    __slots__ = ("__weakref__", "_grad", "_node", "_requires_grad", "_spare", "_version", "data")
     __array_ufunc__ = None  # array + tensor is a tensor
 
     data: Array
-    requires_grad: bool
+    _requires_grad: bool
     _grad: Tensor | None
     _spare: Tensor | None  # the gradient of our own making: kept by zero_grad, written again by the next backward
     _node: Node | None
@@ -44,17 +43,17 @@ class Tensor(Operators):
         if isinstance(data, Tensor):
             data = data.data
         array = np.array(data, dtype=dtype)
-        if dtype is None and array.dtype == np.float64 and not isinstance(data, (np.ndarray, np.generic)):
+        if dtype is None and array.dtype == np.float64 and not hasattr(data, "__array__"):
             array = array.astype(np.float32)
-        if array.dtype.kind not in "fbiu":
-            msg = f"a tensor holds floats, integers or bools, not {array.dtype}"
-            raise TypeError(msg)
         self._adopt(array)
         self.requires_grad_(requires_grad)
 
     def _adopt(self, array: Array) -> None:
+        if array.dtype.kind not in "fbiu":
+            msg = f"a tensor holds floats, integers or bools, not {array.dtype}"
+            raise TypeError(msg)
         self.data = array
-        self.requires_grad = False
+        self._requires_grad = False
         self._grad = self._spare = self._node = None
         self._version = [0]
 
@@ -65,56 +64,8 @@ class Tensor(Operators):
             msg = f"from_numpy takes a NumPy array, not {type(array).__name__}"
             raise TypeError(msg)
         made = cls.__new__(cls)
-        made._adopt(array)
+        made._adopt(np.asarray(array))  # a matrix or a masked array would bring rules of its own
         return made
-
-    @classmethod
-    def _made(cls, array: Array, dtype: DTypeLike | None, requires_grad: bool) -> Self:
-        return cls.from_numpy(array.astype(dtype or np.float32, copy=False)).requires_grad_(requires_grad)
-
-    @classmethod
-    def randn(
-        cls, shape: Shape, seed: int | None = None, *, dtype: DTypeLike | None = None, requires_grad: bool = False
-    ) -> Self:
-        """Draw from the standard normal distribution: the shared stream, or one of `seed` alone."""
-        wide = np.dtype(dtype or np.float32) == np.float64
-        drawn = random.generator(seed).standard_normal(shape, dtype=np.float64 if wide else np.float32)
-        return cls._made(np.asarray(drawn), dtype, requires_grad)
-
-    @classmethod
-    def rand(
-        cls, shape: Shape, seed: int | None = None, *, dtype: DTypeLike | None = None, requires_grad: bool = False
-    ) -> Self:
-        """Draw uniformly from [0, 1): the shared stream, or one of `seed` alone."""
-        wide = np.dtype(dtype or np.float32) == np.float64
-        drawn = random.generator(seed).random(shape, dtype=np.float64 if wide else np.float32)
-        return cls._made(np.asarray(drawn), dtype, requires_grad)
-
-    @classmethod
-    def zeros(cls, shape: Shape, *, dtype: DTypeLike | None = None, requires_grad: bool = False) -> Self:
-        """Return a tensor of zeros."""
-        return cls._made(np.zeros(shape, dtype or np.float32), dtype, requires_grad)
-
-    @classmethod
-    def ones(cls, shape: Shape, *, dtype: DTypeLike | None = None, requires_grad: bool = False) -> Self:
-        """Return a tensor of ones."""
-        return cls._made(np.ones(shape, dtype or np.float32), dtype, requires_grad)
-
-    @classmethod
-    def full(cls, shape: Shape, value: float, *, dtype: DTypeLike | None = None, requires_grad: bool = False) -> Self:
-        """Return a tensor filled with `value`."""
-        return cls._made(np.full(shape, value, dtype or np.float32), dtype, requires_grad)
-
-    @classmethod
-    def arange(cls, *bounds: float, dtype: DTypeLike | None = None, requires_grad: bool = False) -> Self:
-        """Return start, start + step, ... below stop: `arange(stop)`, `arange(start, stop, step)`; ints give int64."""
-        whole = np.int64 if all(isinstance(bound, int | np.integer) for bound in bounds) else np.float32
-        return cls._made(np.arange(*bounds), dtype or whole, requires_grad)
-
-    @classmethod
-    def eye(cls, n: int, *, dtype: DTypeLike | None = None, requires_grad: bool = False) -> Self:
-        """Return the n x n identity matrix."""
-        return cls._made(np.eye(n, dtype=dtype or np.float32), dtype, requires_grad)
 
     # What it is
 
@@ -146,8 +97,17 @@ class Tensor(Operators):
         """Return the only element as a Python number; ValueError if there are more."""
         return self.data.item()
 
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> Array:
+        return np.array(self.data, dtype=dtype, copy=copy)
+
     def __len__(self) -> int:
         return len(self.data)
+
+    def __iter__(self) -> Iterator[Tensor]:
+        if self.data.ndim == 0:
+            msg = "a 0-d tensor has no rows to iterate over"
+            raise TypeError(msg)
+        return (self[row] for row in range(len(self.data)))
 
     def __bool__(self) -> bool:
         if self.data.size != 1:
@@ -166,14 +126,35 @@ class Tensor(Operators):
         dtype = "" if self.dtype in (np.float32, np.int64, np.bool_) else f", dtype={self.dtype}"
         return f"tensor({text}{dtype}{', requires_grad=True' if self.requires_grad else ''})"
 
+    def __format__(self, spec: str) -> str:
+        return format(self.data.item(), spec) if spec and self.data.ndim == 0 else object.__format__(self, spec)
+
     # Gradients
 
+    @property
+    def requires_grad(self) -> bool:
+        """Whether operations on it are recorded, and backward gives it a gradient."""
+        return self._requires_grad
+
+    @requires_grad.setter
+    def requires_grad(self, requires_grad: bool) -> None:
+        self.requires_grad_(requires_grad)
+
     def requires_grad_(self, requires_grad: bool = True) -> Self:
-        """Say in place whether a gradient is wanted; TypeError for integers and bools."""
+        """Say in place whether a gradient is wanted.
+
+        Raises:
+            TypeError: it is wanted of integers or bools.
+            GraphError: it is not wanted of a recorded result; `detach()` leaves that one alone.
+
+        """
         if requires_grad and self.data.dtype.kind != "f":
             msg = f"only floating-point tensors can require a gradient, not {self.data.dtype}"
             raise TypeError(msg)
-        self.requires_grad = requires_grad
+        if not requires_grad and self._node is not None:
+            msg = "the result of a recorded operation requires a gradient; detach() gives a tensor that does not"
+            raise GraphError(msg)
+        self._requires_grad = bool(requires_grad)
         return self
 
     def with_requires_grad(self) -> Self:
@@ -207,9 +188,13 @@ class Tensor(Operators):
     def _accumulate_grad(self, gradient: Array) -> None:
         """Add to `.grad`. Our own buffer is written in place, an assigned gradient is left as it is."""
         held = self._grad
+        if gradient.shape != self.data.shape or (held is not None and held.data.shape != gradient.shape):
+            there = "" if held is None else f", and .grad of shape {held.data.shape}"
+            msg = f"a gradient of shape {gradient.shape} came to a tensor of shape {self.data.shape}{there}"
+            raise ShapeError(msg)
         if held is None:
             if self._may_reuse_spare():
-                np.copyto(cast("Tensor", self._spare).data, gradient, casting="same_kind")
+                np.copyto(self._spare.data, gradient, casting="same_kind")  # type: ignore[union-attr]  # just seen
             else:
                 self._spare = Tensor.from_numpy(np.array(gradient, self.data.dtype, order="C"))
             self._grad = self._spare
@@ -220,13 +205,14 @@ class Tensor(Operators):
             self._grad = self._spare = Tensor.from_numpy(np.array(held.data + gradient, self.data.dtype, order="C"))
 
     def _may_reuse_spare(self) -> bool:
-        """Whether a gradient buffer was kept that still fits, and that nobody else holds through any tensor or view."""
+        """Whether a buffer of our own was kept that still fits, and that nobody else holds by any tensor or view."""
         if self._spare is None:
             return False
         buffer, array = self._spare.data, self.data
-        fits = buffer.shape == array.shape and buffer.dtype == array.dtype
+        fits = buffer.shape == array.shape and buffer.dtype == array.dtype and buffer.base is None
         del buffer
-        return fits and all(map(int.__le__, _references(self), _ALONE))
+        tensors, arrays = _references(self)
+        return fits and tensors <= _ALONE[0] and arrays <= _ALONE[1]
 
     def _bump_version(self) -> None:
         """Note that the values were changed in place; a backward that would read them is then an error."""
@@ -242,7 +228,7 @@ def _wrap(value: Any) -> Tensor:
     """Make the tensor of a result; every operation comes through here, so nothing is checked."""
     made = _blank(Tensor)
     made.data = value if type(value) is np.ndarray else np.asarray(value)
-    made.requires_grad = False
+    made._requires_grad = False
     made._grad = made._spare = made._node = None
     made._version = [0]
     return made
@@ -259,16 +245,16 @@ def apply(operation: Operation, *inputs: Any, **options: Any) -> Tensor:
     parents: list[Node | Leaf | None] = []
     saved: list[Saved] = []
     for position, x in enumerate(inputs):
-        if isinstance(x, Tensor) and x.requires_grad:
+        if isinstance(x, Tensor) and x._requires_grad:
             parents.append(x._node or x)
-            result.requires_grad = True
+            result._requires_grad = True
             for index in operation.reads[position]:
                 source = result if index == OUTPUT else inputs[index]
                 if isinstance(source, Tensor):
                     saved.append((source._version, source._version[0]))
         else:
             parents.append(None)
-    if result.requires_grad:
+    if result._requires_grad:
         result._node = Node(operation.name, parents, vjp, saved)
     return result
 
@@ -279,7 +265,7 @@ def _operand(value: Any) -> Any:
         return float(value) if isinstance(value, np.float64) else value
     if isinstance(value, np.ndarray):
         return Tensor.from_numpy(value)
-    if isinstance(value, np.generic):
+    if isinstance(value, np.generic) and value.dtype.kind in "fbiu":
         return value.item()
     msg = f"a tensor cannot be combined with {type(value).__name__}"
     raise TypeError(msg)
@@ -307,7 +293,7 @@ def tensor(data: Any, dtype: DTypeLike | None = None, requires_grad: bool = Fals
 
 def _references(owner: Tensor) -> tuple[int, int]:
     """Count who holds the kept gradient buffer of a tensor, and the array in it (its views hold the array)."""
-    return sys.getrefcount(owner._spare), sys.getrefcount(cast("Tensor", owner._spare).data)
+    return sys.getrefcount(owner._spare), sys.getrefcount(owner._spare.data)  # type: ignore[union-attr]  # it is there
 
 
 # What the counts are when nobody but its owner holds a buffer: measured, for interpreters count differently.

@@ -46,11 +46,13 @@ def check_grad(
     for position, tensor in enumerate(checked):
         direction = rng.standard_normal(tensor.shape)
         kept = tensor.data
-        with no_grad():
-            tensor.data = kept + step * direction
-            above = float((function(*inputs).data * along).sum())
-            tensor.data = kept - step * direction
-            below = float((function(*inputs).data * along).sum())
+        try:
+            with no_grad():
+                tensor.data = np.asarray(kept + step * direction)
+                above = float((function(*inputs).data * along).sum())
+                tensor.data = np.asarray(kept - step * direction)
+                below = float((function(*inputs).data * along).sum())
+        finally:
             tensor.data = kept
         measured = (above - below) / (2 * step)
         given = 0.0 if tensor.grad is None else float((tensor.grad.data * direction).sum())

@@ -8,7 +8,7 @@ import os
 import platform
 import sys
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,9 @@ import numpy as np
 from threadpoolctl import threadpool_info
 
 import trainstation as ts
+from trainstation.registry import jsonable
 
-__all__ = ["SCHEMA", "Env", "Point", "Trial", "Writer", "environment", "to_json"]
+__all__ = ["SCHEMA", "Env", "OutputError", "Point", "Trial", "Writer", "environment", "to_json"]
 
 SCHEMA = "tsb/1"
 
@@ -65,8 +66,8 @@ class Point:
 class Trial:
     """One training run, finished.
 
-    `status` is done, diverged (the training loss became non-finite) or error (`reason` says which). `best` and `final`
-    are of `metric`, on data that were not trained on; times are of training, without evaluation.
+    `status` is done, diverged (the loss or a parameter became non-finite) or error (`reason` says which). `best` and
+    `final` are of `metric`, on data that were not trained on; times are of training, without evaluation.
     """
 
     run_id: str
@@ -130,29 +131,42 @@ def environment() -> Env:
 
 
 def to_json(row: Env | Point | Trial) -> str:
-    """Return a row as one line of JSON; what is not finite is null."""
-    fields = asdict(row)
-    fields.pop("points", None)  # they have been rows of their own
-    return json.dumps({"schema": fields.pop("schema"), "kind": fields.pop("kind"), **fields}, allow_nan=False)
+    """Return a row as one line of JSON; what is not finite is null, what JSON does not know its repr."""
+    # a trial's points have been rows of their own
+    known = {each.name: getattr(row, each.name) for each in fields(row) if each.name != "points"}
+    return json.dumps(jsonable({"schema": row.schema, "kind": row.kind, **known}), allow_nan=False)
+
+
+class OutputError(BaseException):
+    """What is to be kept or shown cannot be written; its cause is an OSError.
+
+    No Exception: it comes up inside of trials, and is no trial's fault.
+    """
 
 
 class Writer:
-    """Appends rows to a file, and hands each line on as well."""
+    """Appends rows to a file, and hands each line on as well; OutputError if it cannot."""
 
     def __init__(self, path: Path, also: Callable[[str], None] | None = None) -> None:
         """Make the file and its folder."""
         self.path = path
         self._also = also
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = path.open("a", encoding="utf-8")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = path.open("a", encoding="utf-8")
+        except OSError as error:
+            raise OutputError from error
 
     def write(self, row: Env | Point | Trial) -> None:
         """Append one row; it is on its way to the disk when this returns."""
         line = to_json(row)
-        self._file.write(line + "\n")
-        self._file.flush()
-        if self._also is not None:
-            self._also(line)
+        try:
+            self._file.write(line + "\n")
+            self._file.flush()
+            if self._also is not None:
+                self._also(line)
+        except OSError as error:
+            raise OutputError from error
 
     def close(self) -> None:
         """Close the file."""

@@ -13,8 +13,8 @@ import numpy as np
 
 from trainstation.bench.problems import Problem
 from trainstation.bench.rows import Point, Trial
-from trainstation.plugins import create_optimizer, list_optimizers, optimizer_info
-from trainstation.registry import OptimizerInfo
+from trainstation.plugins import create_optimizer, find_optimizer, label_of, list_optimizers
+from trainstation.registry import Entry
 
 __all__ = ["Progress", "Schedule", "choose", "run_trial", "share"]
 
@@ -23,7 +23,7 @@ RESERVE = 6.0  # of them for starting up and for the picture
 LEAST = 2.0  # a shorter slice says nothing
 BUILTINS = ("adam", "adamw", "sgd", "rmsprop")
 
-# (optimizer, share done in 0..1, best metric so far, seconds of wall clock)
+# (share done in 0..1, best metric so far)
 Progress = Callable[[float, float | None], None]
 
 
@@ -50,9 +50,15 @@ def share(names: Sequence[str], seeds: int, *, budget: float = BUDGET) -> Schedu
 
     """
     time_left = budget - RESERVE
-    fit = max(int(time_left / (LEAST * seeds)), sum(name in BUILTINS for name in names))
-    running = list(names[:fit])
-    return Schedule(running, list(names[fit:]), max(LEAST, time_left / (len(running) * seeds)))
+    first = [name for name in names if name in BUILTINS]
+    others = [name for name in names if name not in BUILTINS]
+    fit = max(int(time_left / (LEAST * seeds)), len(first), 1)
+    running = {*first, *others[: fit - len(first)]}
+    return Schedule(
+        [name for name in names if name in running],
+        [name for name in names if name not in running],
+        max(LEAST, time_left / (len(running) * seeds)),
+    )
 
 
 def run_trial(
@@ -79,13 +85,12 @@ def run_trial(
         progress: called after each step with the share that is done and the best metric.
 
     """
-    info = optimizer_info(name)
-    run = _Run(problem, info, seed, epochs, seconds, on_point, progress)
+    run = _Run(problem, name, seed, epochs, seconds, on_point, progress)
     status, reason = "error", ""
     try:
         with np.errstate(all="ignore"):  # a run that diverges says so by its status
             status = run.train()
-    except Exception as error:  # noqa: BLE001  # a stranger's optimizer may raise anything; the others go on
+    except (Exception, SystemExit) as error:  # noqa: BLE001  # a stranger may raise anything; the others go on
         reason = f"{type(error).__name__}: {error}"
     return run.trial(env_id, status, reason)
 
@@ -96,27 +101,31 @@ class _Run:
     def __init__(
         self,
         problem: Problem,
-        info: OptimizerInfo,
+        name: str,
         seed: int,
         epochs: int | None,
         seconds: float | None,
         on_point: Callable[[Point], None],
         progress: Progress,
     ) -> None:
-        self.problem, self.info, self.seed, self.epochs, self.seconds = problem, info, seed, epochs, seconds
+        self.problem, self.seed, self.epochs, self.seconds = problem, seed, epochs, seconds
         self.on_point, self.progress = on_point, progress
+        self.name = label_of(name)
+        self.entry: Entry = find_optimizer(name)
+        self.hparams: dict[str, Any] = {}
         self.run_id = uuid.uuid4().hex[:12]
         self.points: list[Point] = []
         self.steps = 0
         self.train_secs = self.optimizer_secs = 0.0
         self.optimizer: Any = None
-        self.parameters: list[Any] = []
+        self.state_bytes: float | None = None
 
     def train(self) -> str:
         """Train until the epochs or the time are over; return the status."""
+        self.hparams = self.entry.info().defaults
         task = self.problem.start(self.seed)
-        self.parameters = task.parameters()
-        self.optimizer = create_optimizer(self.info.name, self.parameters)
+        parameters = task.parameters()
+        self.optimizer = create_optimizer(self.name, parameters)
         begin = time.perf_counter()
         self._evaluate(task, None)
         done = 0.0
@@ -131,7 +140,9 @@ class _Run:
                 if done >= 1:
                     break
             self._evaluate(task, losses)
-        return "done"
+        self.state_bytes = self._state_bytes(parameters)
+        # The last step's damage shows in no loss any more.
+        return "done" if all(np.isfinite(parameter.data).all() for parameter in parameters) else "diverged"
 
     def _done(self, spent: float) -> float:
         """Return how much of the trial is over: of its epochs, and of its time."""
@@ -158,7 +169,7 @@ class _Run:
         point = Point(
             run_id=self.run_id,
             problem=self.problem.name,
-            optimizer=self.info.name,
+            optimizer=self.name,
             seed=self.seed,
             step=self.steps,
             secs=round(self.train_secs, 6),
@@ -170,12 +181,11 @@ class _Run:
         self.points.append(point)
         self.on_point(point)
 
-    def _state_bytes(self) -> float | None:
-        elements = sum(parameter.data.size for parameter in self.parameters)
-        if self.optimizer is None or not elements:
-            return None
+    def _state_bytes(self, parameters: Sequence[Any]) -> float:
+        """Return the bytes of the optimizer's arrays for each element of a parameter."""
         arrays = [value for state in self.optimizer.state.values() for value in state.values()]
-        return float(sum(array.nbytes for array in arrays if isinstance(array, np.ndarray)) / elements)
+        used = sum(array.nbytes for array in arrays if isinstance(array, np.ndarray))
+        return float(used / sum(parameter.data.size for parameter in parameters))
 
     def trial(self, env_id: str, status: str, reason: str) -> Trial:
         """Return the row of the whole run."""
@@ -186,15 +196,15 @@ class _Run:
             run_id=self.run_id,
             env_id=env_id,
             problem=self.problem.name,
-            optimizer=self.info.name,
-            distribution=self.info.distribution,
-            version=self.info.version,
+            optimizer=self.name,
+            distribution=self.entry.distribution,
+            version=self.entry.version,
             track="default",
             seed=self.seed,
-            hparams=self.info.defaults,
+            hparams=self.hparams,
             schedule="constant",
             status=status,
-            reason=reason or ("the training loss became non-finite" if diverged else ""),
+            reason=reason or ("the loss or a parameter became non-finite" if diverged else ""),
             metric=self.problem.metric,
             best=max(metrics, default=None),
             final=None if diverged or not metrics else metrics[-1],
@@ -204,6 +214,6 @@ class _Run:
             secs=round(self.train_secs, 6),
             step_us=self.train_secs / self.steps * 1e6 if self.steps else None,
             optimizer_us=self.optimizer_secs / self.steps * 1e6 if self.steps else None,
-            state_bytes_per_param=self._state_bytes(),
+            state_bytes_per_param=self.state_bytes,
             points=self.points,
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from itertools import product
 from pathlib import Path
 from typing import TextIO
@@ -9,13 +11,19 @@ from typing import TextIO
 import numpy as np
 from rich.console import Console
 
-from trainstation.bench import report, rows, runner
+from trainstation.bench import OUT, report, rows, runner
 from trainstation.bench.live import Live
 from trainstation.bench.problems import PROBLEMS
 
 __all__ = ["Session"]
 
 WIDTH = 130  # of the table where there is no terminal to ask
+
+
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """Leave it to whoever has started the run, instead of a SystemExit, which looks like an optimizer's."""
+        raise rows.OutputError from sys.exception()
 
 
 class Session:
@@ -27,9 +35,9 @@ class Session:
         """Prepare; nothing is written yet."""
         self._stem, self._schedule, self._epochs, self._seeds = stem, schedule, epochs, seeds
         self._lines = lines
-        self._console = Console(stderr=lines is not None)
+        self._console = _Console(stderr=lines is not None)
         if not self._console.is_terminal:
-            self._console = Console(stderr=lines is not None, width=WIDTH)
+            self._console = _Console(stderr=lines is not None, width=WIDTH)
         self._problem = next(iter(PROBLEMS.values()))
         self._trials: list[rows.Trial] = []
 
@@ -39,8 +47,9 @@ class Session:
         env = rows.environment()
         path = self._stem.with_suffix(".jsonl")
         writer = rows.Writer(path, self._emit if self._lines is not None else None)
-        limit = f"{schedule.seconds:.1f} s each" if schedule.seconds else f"{self._epochs} epochs each"
-        self._say(f"{problem.name}: {problem.summary}; {len(schedule.names)} optimizers, {limit}")
+        limit = f"{schedule.seconds:.1f} s" if schedule.seconds else _counted(self._epochs or 0, "epoch")
+        optimizers = _counted(len(schedule.names), "optimizer")
+        self._say(f"{problem.name}: {problem.summary}; {optimizers}, {limit} each")
         self._say(f"{env.cpu_model}, {env.cores} cores, {env.isa} kernels; rows go to {path}")
         try:
             writer.write(env)
@@ -83,7 +92,10 @@ class Session:
     def _finish(self, path: Path) -> None:
         self._console.print(report.table(self._problem, self._trials))
         picture = self._stem.with_suffix(".png")
-        report.draw(self._problem, self._trials, picture)
+        try:
+            report.draw(self._problem, self._trials, picture)
+        except OSError as error:
+            raise rows.OutputError from error
         for trial in self._trials:
             if trial.reason:
                 self._say(f"{trial.optimizer}: {trial.status}: {trial.reason}")
@@ -92,14 +104,22 @@ class Session:
         self._say(f"rows:    {path}\npicture: {picture}")
 
     def _command(self, names: list[str]) -> str:
+        out = self._stem.parent
         options = [f"--epochs {self._epochs}"] if self._epochs else []
         options += [f"--seeds {self._seeds}"] if self._seeds > 1 else []
+        options += [f"--out {shlex.quote(str(out))}"] if out != Path(OUT) else []
+        options += ["--json"] if self._lines is not None else []
         return " ".join(["trainstation bench", *names, *options])
 
     def interrupted(self) -> None:
         """Say what is kept, and how to go on."""
         finished = [trial.optimizer for trial in self._trials]
         left = [name for name in self._schedule.names if finished.count(name) < self._seeds]
-        self._say(f"\nInterrupted. {len(finished)} finished trials are kept in {self._stem.with_suffix('.jsonl')}.")
+        count = _counted(len(finished), "finished trial")
+        self._say(f"\nInterrupted. {count} kept in {self._stem.with_suffix('.jsonl')}")
         if left:
             self._say("Go on with: " + self._command([*left, *self._schedule.left_out]))
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"

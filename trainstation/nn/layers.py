@@ -80,7 +80,7 @@ class Sequential(Module):
         return sum(1 for _ in self.children())
 
     def __iter__(self) -> Iterator[Module]:
-        return (module for _, module in self.children())
+        return self.children()
 
     def __getitem__(self, index: int) -> Module:
         return list(self)[index]

@@ -30,13 +30,17 @@ class Module:
         msg = f"{type(self).__name__} does not define forward"
         raise NotImplementedError(msg)
 
-    def __call__(self, *inputs: Any) -> Any:
+    def __call__(self, *inputs: Any, **options: Any) -> Any:
         """Run `forward`."""
-        return self.forward(*inputs)
+        return self.forward(*inputs, **options)
 
-    def children(self) -> Iterator[tuple[str, Module]]:
+    def named_children(self) -> Iterator[tuple[str, Module]]:
         """Yield the name and module of each attribute that is a module."""
         return ((name, value) for name, value in vars(self).items() if isinstance(value, Module))
+
+    def children(self) -> Iterator[Module]:
+        """Yield each attribute that is a module."""
+        return (module for _, module in self.named_children())
 
     def named_parameters(self, prefix: str = "") -> Iterator[tuple[str, Parameter]]:
         """Yield each parameter once, under its dotted name, in the order in which they were assigned."""
@@ -53,7 +57,7 @@ class Module:
 
     def _named_modules(self, prefix: str) -> Iterator[tuple[str, Module]]:
         yield prefix, self
-        for name, child in self.children():
+        for name, child in self.named_children():
             yield from child._named_modules(f"{prefix}.{name}".lstrip("."))
 
     def train(self, mode: bool = True) -> Self:
@@ -71,5 +75,5 @@ class Module:
         return ""
 
     def __repr__(self) -> str:
-        inner = "".join(f"\n  ({name}): " + repr(child).replace("\n", "\n  ") for name, child in self.children())
+        inner = "".join(f"\n  ({name}): " + repr(child).replace("\n", "\n  ") for name, child in self.named_children())
         return f"{type(self).__name__}({inner}\n)" if inner else f"{type(self).__name__}({self.extra_repr()})"

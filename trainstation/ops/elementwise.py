@@ -8,90 +8,117 @@ from typing import Any
 import numpy as np
 
 from trainstation.gradtrack import VJP, Gradients
-from trainstation.ops.operation import OUTPUT, Array, operation, unbroadcast
+from trainstation.ops.operation import OUTPUT, Array, form, operation, unbroadcast
+
+_CATEGORIES = {"b": 0, "u": 1, "i": 1, "f": 2}
 
 
 def promote(x: Any, y: Any) -> tuple[Any, Any]:
     """Bring two operands to one dtype as torch does.
 
-    Integers and bools with a float take the float's dtype, and so does a 0-d float with one that has dimensions; an
-    integer array with a Python float becomes float32.
+    Of bools, integers and floats the higher category decides, and within a category what has dimensions before what
+    has none; numbers come last: an integer array with a Python float becomes float32.
     """
     x_is_array, y_is_array = isinstance(x, np.ndarray), isinstance(y, np.ndarray)
     if x_is_array and y_is_array:
         if x.dtype is y.dtype:
             return x, y
-        x_floats, y_floats = x.dtype.kind == "f", y.dtype.kind == "f"
-        if x_floats and (not y_floats or (y.ndim == 0 and x.ndim > 0)):
+        x_rank = (_CATEGORIES[x.dtype.kind], x.ndim > 0)
+        y_rank = (_CATEGORIES[y.dtype.kind], y.ndim > 0)
+        if x_rank > y_rank:
             return x, y.astype(x.dtype)
-        if y_floats and (not x_floats or (x.ndim == 0 and y.ndim > 0)):
-            return x.astype(y.dtype), y
-        return x, y
-    if x_is_array and type(y) is float and x.dtype.kind in "biu":
-        return x.astype(np.float32), y
-    if y_is_array and type(x) is float and y.dtype.kind in "biu":
-        return x, y.astype(np.float32)
+        return (x.astype(y.dtype), y) if y_rank > x_rank else (x, y)
+    if x_is_array:
+        return _beside_number(x, y), y
+    if y_is_array:
+        return x, _beside_number(y, x)
     return x, y
+
+
+def _beside_number(array: Array, number: bool | float) -> Array:
+    kind = type(number)
+    if kind is float and array.dtype.kind != "f":
+        return array.astype(np.float32)
+    return array.astype(np.int64) if kind is int and array.dtype.kind == "b" else array
+
+
+# Each vjp keeps what it reads: of a product with a number not the tensor, of a sum only the forms.
 
 
 @operation((), ())
 def add(x: Any, y: Any) -> tuple[Array, VJP]:
+    form_x, form_y = form(x), form(y)
     x, y = promote(x, y)
 
     def vjp(g: Array, needs: Sequence[bool]) -> Gradients:
-        return unbroadcast(g, x) if needs[0] else None, unbroadcast(g, y) if needs[1] else None
+        return unbroadcast(g, form_x) if needs[0] else None, unbroadcast(g, form_y) if needs[1] else None
 
     return x + y, vjp
 
 
 @operation((), ())
 def sub(x: Any, y: Any) -> tuple[Array, VJP]:
+    form_x, form_y = form(x), form(y)
     x, y = promote(x, y)
 
     def vjp(g: Array, needs: Sequence[bool]) -> Gradients:
-        return unbroadcast(g, x) if needs[0] else None, unbroadcast(-g, y) if needs[1] else None
+        return unbroadcast(g, form_x) if needs[0] else None, unbroadcast(-g, form_y) if needs[1] else None
 
     return x - y, vjp
 
 
 @operation((1,), (0,))
 def mul(x: Any, y: Any) -> tuple[Array, VJP]:
+    form_x, form_y = form(x), form(y)
     x, y = promote(x, y)
+    read_x, read_y = x if form_y else None, y if form_x else None
 
     def vjp(g: Array, needs: Sequence[bool]) -> Gradients:
-        return unbroadcast(g * y, x) if needs[0] else None, unbroadcast(g * x, y) if needs[1] else None
+        return (
+            unbroadcast(g * read_y, form_x) if needs[0] else None,
+            unbroadcast(g * read_x, form_y) if needs[1] else None,
+        )
 
     return x * y, vjp
 
 
 @operation((1,), (0, 1))
 def div(x: Any, y: Any) -> tuple[Array, VJP]:
+    form_x, form_y = form(x), form(y)
     x, y = promote(x, y)
     if np.result_type(x, y).kind in "biu":
         x, y = np.asarray(x, dtype=np.float32), np.asarray(y, dtype=np.float32)
+    read_x = x if form_y else None
 
     def vjp(g: Array, needs: Sequence[bool]) -> Gradients:
-        return unbroadcast(g / y, x) if needs[0] else None, unbroadcast(-g * x / (y * y), y) if needs[1] else None
+        return (
+            unbroadcast(g / y, form_x) if needs[0] else None,
+            unbroadcast(-g * read_x / (y * y), form_y) if needs[1] else None,
+        )
 
     return x / y, vjp
 
 
-@operation((0, 1), (0, OUTPUT))
+@operation((0, 1), (0, 1, OUTPUT))
 def pow_(x: Any, y: Any) -> tuple[Array, VJP]:
+    form_x, form_y = form(x), form(y)
     x, y = promote(x, y)
     value = x**y
+    read_value = value if form_y else None
 
     def vjp(g: Array, needs: Sequence[bool]) -> Gradients:
         by_x = by_y = None
         if needs[0]:
-            if isinstance(y, np.ndarray):
-                # Where y is 0 the value is 1 and the derivative 0, although 0 ** (0 - 1) is infinite.
+            # Where y is 0 the value is 1 and the derivative 0, although 0 ** (0 - 1) is infinite.
+            if form_y:
                 slope = np.where(y == 0, 0, y * x ** np.where(y == 0, 1, y - 1))
             else:
                 slope = y * x ** (y - 1) if y else np.zeros_like(x)
-            by_x = unbroadcast(g * slope, x)
+            by_x = unbroadcast(g * slope, form_x)
         if needs[1]:
-            by_y = unbroadcast(g * value * np.log(np.where(np.equal(x, 0), 1, x)), y)
+            # 0 ** y is 0 for every positive y: its derivative is 0, although log(0) is infinite.
+            at_zero = np.equal(x, 0) & (y >= 0)
+            by_y = unbroadcast(g * np.where(at_zero, 0, read_value * np.log(np.where(at_zero, 1, x))), form_y)
         return by_x, by_y
 
     return value, vjp
@@ -108,14 +135,19 @@ def relu(x: Array) -> tuple[Array, VJP]:
     return value, lambda g, needs: (g * (value > 0),)
 
 
+def _floating(x: Array) -> Array:
+    return x if x.dtype.kind == "f" else x.astype(np.float32)
+
+
 @operation((OUTPUT,))
 def tanh(x: Array) -> tuple[Array, VJP]:
-    value = np.tanh(x)
+    value = np.tanh(_floating(x))
     return value, lambda g, needs: (g * (1 - value * value),)
 
 
 @operation((OUTPUT,))
 def sigmoid(x: Array) -> tuple[Array, VJP]:
+    x = _floating(x)
     decay = np.exp(-np.abs(x))  # never overflows
     value = np.where(x >= 0, 1, decay) / (1 + decay)
     return value, lambda g, needs: (g * value * (1 - value),)

@@ -14,16 +14,21 @@ from trainstation.ops.operation import Array, operation
 @operation((), view=True)
 def getitem(x: Array, *, index: Any) -> tuple[Any, VJP]:
     """NumPy's indexing: integers, slices, None, Ellipsis, integer and boolean arrays."""
-    value = x[index]
-    parts = index if isinstance(index, tuple) else (index,)
-    repeats = any(isinstance(part, list | np.ndarray) for part in parts)
+    # A copy, for the caller may write to his index arrays before backward.
+    parts = tuple(
+        np.array(part) if isinstance(part, list | np.ndarray) else part
+        for part in (index if isinstance(index, tuple) else (index,))
+    )
+    value = x[parts if isinstance(index, tuple) else index]
+    shape = x.shape
+    repeats = any(isinstance(part, np.ndarray) and part.dtype.kind != "b" for part in parts)
 
     def vjp(g: Array, needs: Sequence[bool]) -> Gradients:
-        gradient = np.zeros(x.shape, g.dtype)
+        gradient = np.zeros(shape, g.dtype)
         if repeats:  # an integer array may name an element twice
-            np.add.at(gradient, index, g)
+            np.add.at(gradient, parts, g)
         else:
-            gradient[index] = g
+            gradient[parts] = g
         return (gradient,)
 
     return value, vjp

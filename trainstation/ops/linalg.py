@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 
+from trainstation.errors import ShapeError
 from trainstation.gradtrack import VJP, Gradients
-from trainstation.ops.operation import Array, operation, unbroadcast
+from trainstation.ops.operation import Array, form, operation, same_dtype, unbroadcast
 
 
 @operation((1,), (0,))
 def matmul(x: Array, y: Array) -> tuple[Array, VJP]:
-    """NumPy's matmul: vectors, matrices, and stacks of matrices that broadcast."""
+    """NumPy's matmul: vectors, matrices, and stacks of matrices that broadcast; one dtype, as in torch."""
+    if not isinstance(y, np.ndarray) or not isinstance(x, np.ndarray):
+        msg = "matmul needs two tensors; multiply by a number with *"
+        raise TypeError(msg)
+    if x.dtype is not y.dtype:
+        same_dtype("matmul", x, y)
 
     def vjp(g: Array, needs: Sequence[bool]) -> Gradients:
         # A vector is a matrix with one row (left) or one column (right).
@@ -23,26 +30,37 @@ def matmul(x: Array, y: Array) -> tuple[Array, VJP]:
             g = g[..., None]
         if x.ndim == 1:
             g = g[..., None, :]
-        by_x = unbroadcast(g @ right.swapaxes(-1, -2), left).reshape(x.shape) if needs[0] else None
-        by_y = unbroadcast(left.swapaxes(-1, -2) @ g, right).reshape(y.shape) if needs[1] else None
+        by_x = unbroadcast(g @ right.swapaxes(-1, -2), form(left)).reshape(x.shape) if needs[0] else None
+        by_y = unbroadcast(left.swapaxes(-1, -2) @ g, form(right)).reshape(y.shape) if needs[1] else None
         return by_x, by_y
 
-    return np.matmul(x, y), vjp
+    try:
+        return np.matmul(x, y), vjp
+    except ValueError:
+        msg = f"matmul: shapes {x.shape} and {y.shape} do not fit"
+        raise ShapeError(msg) from None
 
 
 @operation((1,), (0,), ())
 def linear(x: Array, weight: Array, bias: Array | None) -> tuple[Array, VJP]:
     """x @ weight.T + bias in one node: x (..., in), weight (out, in), bias (out,) or None, value (..., out)."""
+    if x.dtype is not weight.dtype or (bias is not None and bias.dtype is not weight.dtype):
+        same_dtype("linear", x, weight, bias)
+    if x.shape[-1:] != weight.shape[1:] or (bias is not None and bias.shape != weight.shape[:1]):
+        there = "" if bias is None else f", {bias.shape}"
+        msg = f"linear needs input (..., in), weight (out, in), bias (out,), not {x.shape}, {weight.shape}{there}"
+        raise ShapeError(msg)
     value = np.asarray(x @ weight.T)
     is_matrix = x.ndim == 2  # noqa: PLR2004
     if bias is not None:
         value += bias
 
     def vjp(g: Array, needs: Sequence[bool]) -> Gradients:
-        rows = g if is_matrix else g.reshape(-1, weight.shape[0])
+        count = math.prod(g.shape[:-1])
+        rows = g if is_matrix else g.reshape(count, weight.shape[0])
         return (
             g @ weight if needs[0] else None,
-            rows.T @ (x if is_matrix else x.reshape(-1, weight.shape[1])) if needs[1] else None,
+            rows.T @ (x if is_matrix else x.reshape(count, weight.shape[1])) if needs[1] else None,
             rows.sum(axis=0) if needs[2] else None,
         )
 

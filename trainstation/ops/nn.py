@@ -13,8 +13,12 @@ from trainstation.ops.operation import OUTPUT, Array, operation
 
 @operation((OUTPUT,))
 def log_softmax(x: Array, *, dim: int) -> tuple[Array, VJP]:
+    if x.dtype.kind != "f":
+        msg = f"log_softmax needs a floating-point tensor, not {x.dtype}"
+        raise TypeError(msg)
     shifted = x - x.max(axis=dim, keepdims=True, initial=-np.inf)
-    value = shifted - np.log(np.exp(shifted).sum(axis=dim, keepdims=True))
+    total = np.exp(shifted).sum(axis=dim, keepdims=True)
+    value = shifted - np.log(total) if x.size else shifted
 
     def vjp(g: Array, needs: Sequence[bool]) -> Gradients:
         return (g - np.exp(value) * g.sum(axis=dim, keepdims=True),)
@@ -22,16 +26,20 @@ def log_softmax(x: Array, *, dim: int) -> tuple[Array, VJP]:
     return value, vjp
 
 
-@operation((), ())
+@operation((1,), ())
 def cross_entropy(logits: Array, targets: Array) -> tuple[Array, VJP]:
     """The mean of -log_softmax(logits)[target]: logits (N, C), targets (N,) of class indices; or (C,) and ()."""
+    if logits.dtype.kind != "f":
+        msg = f"cross_entropy needs floating-point logits, not {logits.dtype}"
+        raise TypeError(msg)
     if targets.dtype.kind not in "iu":
         msg = f"cross_entropy needs class indices as integers, not {targets.dtype}"
         raise TypeError(msg)
     if logits.ndim not in (1, 2) or targets.shape != logits.shape[:-1]:
         msg = f"cross_entropy needs logits (N, C) and targets (N,), not {logits.shape} and {targets.shape}"
         raise ShapeError(msg)
-    rows = logits.reshape(-1, logits.shape[-1])
+    shape, number = logits.shape, logits.dtype.type
+    rows = logits if logits.ndim > 1 else logits[None]
     classes = targets.reshape(-1).astype(np.intp, copy=False)
     count, width = rows.shape
     if count and classes.view(np.uintp).max() >= width:  # a negative index is a huge unsigned one
@@ -42,12 +50,12 @@ def cross_entropy(logits: Array, targets: Array) -> tuple[Array, VJP]:
     picked = shifted[each, classes]
     softmax = np.exp(shifted, out=shifted)
     total = softmax.sum(axis=1, keepdims=True)
-    value = (np.log(total[:, 0]) - picked).sum() / logits.dtype.type(count)
+    value = (np.log(total[:, 0]) - picked).sum() / number(count) if count else number(np.nan)
 
     def vjp(g: Array, needs: Sequence[bool]) -> Gradients:
         by_logits = softmax / total
         by_logits[each, classes] -= 1
-        by_logits *= g / logits.dtype.type(count)
-        return by_logits.reshape(logits.shape), None
+        by_logits *= g / number(max(count, 1))
+        return by_logits.reshape(shape), None
 
     return value, vjp

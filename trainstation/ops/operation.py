@@ -12,6 +12,7 @@ from trainstation.gradtrack import VJP
 
 Array = NDArray[Any]
 Forward = Callable[..., tuple[Any, VJP]]
+Form = tuple[tuple[int, ...], np.dtype[Any]] | None  # shape and dtype; None for a number
 
 OUTPUT = -1
 
@@ -39,12 +40,25 @@ def operation(*reads: tuple[int, ...], view: bool = False) -> Callable[[Forward]
     return enter
 
 
-def unbroadcast(gradient: Array, like: Any) -> Array:
-    """Sum a gradient over the dimensions that broadcasting added to `like`, or stretched."""
-    shape = like.shape
-    if gradient.shape == shape:
-        return gradient
-    added = gradient.ndim - len(shape)
-    stretched = tuple(added + i for i, n in enumerate(shape) if n == 1 and gradient.shape[added + i] != 1)
-    total: Array = np.asarray(gradient.sum(axis=(*range(added), *stretched))).reshape(shape)
-    return total
+def form(x: Any) -> Form:
+    """Return what a gradient with respect to `x` looks like; a vjp that keeps it need not keep the array."""
+    return (x.shape, x.dtype) if isinstance(x, np.ndarray) else None
+
+
+def unbroadcast(gradient: Array, like: Form) -> Array:
+    """Sum a gradient over the dimensions that broadcasting added or stretched, and undo the promotion of its dtype."""
+    assert like is not None  # a number needs no gradient
+    shape, dtype = like
+    if gradient.shape != shape:
+        added = gradient.ndim - len(shape)
+        stretched = tuple(added + i for i, n in enumerate(shape) if n == 1 and gradient.shape[added + i] != 1)
+        gradient = np.asarray(gradient.sum(axis=(*range(added), *stretched))).reshape(shape)
+    return gradient if gradient.dtype is dtype else gradient.astype(dtype, copy=False)
+
+
+def same_dtype(name: str, *arrays: Any) -> None:
+    """Raise TypeError unless all arrays have one dtype; None stands for an array that is not there."""
+    dtypes = [x.dtype for x in arrays if x is not None]
+    if any(dtype != dtypes[0] for dtype in dtypes):
+        msg = f"{name} needs operands of one dtype, not {' and '.join(map(str, dtypes))}"
+        raise TypeError(msg)

@@ -1,7 +1,8 @@
-"""Sums over dimensions. `dim` is None (all), an int or a tuple of ints."""
+"""Sums over dimensions. `dim` is None (all), an int or a sequence of ints."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,19 +10,30 @@ import numpy as np
 from trainstation.gradtrack import VJP
 from trainstation.ops.operation import Array, operation
 
-Dim = int | tuple[int, ...] | None
+Dim = int | Sequence[int] | None
+Axes = int | tuple[int, ...] | None
 
 
-def _spread(gradient: Array, like: Array, dim: Dim, *, keepdim: bool) -> Array:
+def _axes(x: Array, dim: Dim) -> Axes:
+    """Return NumPy's `axis`. As in torch an empty `dim` means every dimension, and a 0-d tensor has 0 and -1."""
+    if dim is None:
+        return None
+    axes = dim if isinstance(dim, int) else tuple(dim) or None
+    return None if x.ndim == 0 and axes in (0, -1, (0,), (-1,)) else axes
+
+
+def _spread(gradient: Array, shape: tuple[int, ...], axes: Axes, *, keepdim: bool) -> Array:
     """Repeat the gradient of a reduction over the dimensions that were reduced."""
-    if dim is not None and not keepdim:
-        gradient = np.expand_dims(gradient, dim)
-    return np.broadcast_to(gradient, like.shape)
+    if axes is not None and not keepdim:
+        gradient = np.expand_dims(gradient, axes)
+    return np.broadcast_to(gradient, shape)
 
 
 @operation(())
 def sum_(x: Array, *, dim: Dim = None, keepdim: bool = False) -> tuple[Any, VJP]:
-    return x.sum(axis=dim, keepdims=keepdim), lambda g, needs: (_spread(g, x, dim, keepdim=keepdim),)
+    axes, shape = _axes(x, dim), x.shape
+    value = x.sum(axis=axes, keepdims=keepdim, dtype=None if x.dtype.kind == "f" else np.int64)
+    return value, lambda g, needs: (_spread(g, shape, axes, keepdim=keepdim),)
 
 
 @operation(())
@@ -29,6 +41,8 @@ def mean(x: Array, *, dim: Dim = None, keepdim: bool = False) -> tuple[Any, VJP]
     if x.dtype.kind != "f":
         msg = f"mean needs a floating-point tensor, not {x.dtype}"
         raise TypeError(msg)
-    value = x.mean(axis=dim, keepdims=keepdim)
-    scale = np.size(value) / max(x.size, 1)
-    return value, lambda g, needs: (_spread(g * x.dtype.type(scale), x, dim, keepdim=keepdim),)
+    axes, shape, number = _axes(x, dim), x.shape, x.dtype.type
+    # The mean of nothing is NaN; NumPy would warn.
+    value = x.mean(axis=axes, keepdims=keepdim) if x.size else x.sum(axis=axes, keepdims=keepdim) + number(np.nan)
+    scale = number(np.size(value) / max(x.size, 1))
+    return value, lambda g, needs: (_spread(g * scale, shape, axes, keepdim=keepdim),)

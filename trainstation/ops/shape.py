@@ -10,7 +10,8 @@ from trainstation.ops.operation import Array, operation
 
 @operation((), view=True)
 def reshape(x: Array, *, shape: tuple[int, ...]) -> tuple[Array, VJP]:
-    return x.reshape(shape), lambda g, needs: (g.reshape(x.shape),)
+    before = x.shape
+    return x.reshape(shape), lambda g, needs: (g.reshape(before),)
 
 
 @operation((), view=True)

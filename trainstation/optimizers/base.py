@@ -235,8 +235,7 @@ class Optimizer(Links, ABC):
         """Step one parameter in NumPy."""
         t = int(row.state["step"]) + 1
         element = row.data.dtype.type
-        seen = gradient if row.plan[2] == 1 else gradient * element(row.plan[2])
-        seen = seen.view()
+        seen = np.asarray(gradient if row.plan[2] == 1 else gradient * element(row.plan[2])).view()
         seen.flags.writeable = False
         # An author's own states go to update whole; of ours, those that the hyper-parameters ask for, as in C.
         own = type(self).init_state is not Optimizer.init_state
@@ -284,4 +283,5 @@ def _renew_after_fork() -> None:
         optimizer._lock = threading.RLock()
 
 
-os.register_at_fork(after_in_child=_renew_after_fork)
+if hasattr(os, "register_at_fork"):  # POSIX
+    os.register_at_fork(after_in_child=_renew_after_fork)

@@ -49,7 +49,11 @@ class Links:
                     return candidate
             msg = f"no parameter group is named {group!r}"
             raise ValueError(msg)
-        return self.param_groups[group]
+        try:
+            return self.param_groups[group]
+        except IndexError:
+            msg = f"there is no parameter group {group}; there are {len(self.param_groups)}"
+            raise IndexError(msg) from None
 
     def learning_rate(self, group: int | str | None = None) -> float:
         """Return the rate of a group, by index or name; by default the first one's, or the one to come."""

@@ -46,8 +46,8 @@ class RMSprop(Optimizer):
     >>> optimizer = RMSprop([p], lr=0.01)
     >>> (p * p).sum().backward()
     >>> optimizer.step()
-    >>> p
-    tensor([ 0.9, -1.9], requires_grad=True)
+    >>> p.numpy().round(4)
+    array([ 0.9, -1.9], dtype=float32)
 
     """
 

@@ -10,7 +10,7 @@
 #if defined(__FAST_MATH__)
 #error "trainstation kernels promise identical bits: build them without -ffast-math"
 #endif
-#if FLT_EVAL_METHOD != 0
+#if FLT_EVAL_METHOD != 0 && FLT_EVAL_METHOD != 16 /* 16: only half precision is special */
 #error "trainstation kernels need float and double arithmetic without excess precision"
 #endif
 #if defined(__clang__)

@@ -1,0 +1,344 @@
+import weakref
+
+import hypothesis.extra.numpy as hnp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import trainstation as ts
+from trainstation import ops
+from trainstation.ops import OPERATIONS, OUTPUT, Operation
+from trainstation.tensor import apply
+from trainstation.testing import check_grad
+
+examples = settings(deadline=None, max_examples=60)
+
+
+def values(*shape, seed=0):
+    """Away from zero, where relu has its kink: 0.5 to 1.5 of either sign."""
+    rng = np.random.default_rng((seed, *shape))
+    return np.asarray(rng.uniform(0.5, 1.5, shape) * rng.choice([-1.0, 1.0], shape))
+
+
+def positive(*shape, seed=0):
+    return np.asarray(np.abs(values(*shape, seed=seed)))
+
+
+def binary(make=values):
+    """Inputs of an operation of two operands: same shapes, stretched, 0-d, empty, and numbers on either side."""
+    for first, second in [((2, 3), (2, 3)), ((3,), (2, 1)), ((), (2, 3)), ((0, 3), (1,)), ((), ())]:
+        yield (make(*first), make(*second, seed=1)), {}
+    for number in (2.5, 2, -1, True):
+        yield (make(2, 3), number), {}
+    yield (2.5, make(2, 3)), {}
+
+
+def unary():
+    return [((values(*shape),), {}) for shape in [(2, 3), (), (0, 2)]]
+
+
+def reduction():
+    for shape in [(2, 3), (2, 0), ()]:
+        yield (values(*shape),), {}
+    for dim in (0, -1, (0, -1), (1,), (), [0, 2]):
+        for keepdim in (False, True):
+            yield (values(2, 3, 4),), {"dim": dim, "keepdim": keepdim}
+    yield (values(),), {"dim": -1}
+    yield (values(),), {"dim": 0, "keepdim": True}
+
+
+MASK = np.array([[True, False, True], [False, False, True]])
+# operation -> [(inputs, options)]: floating-point arrays get their gradient checked
+SAMPLES = {
+    "add": list(binary()),
+    "sub": list(binary()),
+    "mul": list(binary()),
+    "div": list(binary()),
+    "pow": [*binary(positive), *(((values(2, 3), exponent), {}) for exponent in (3, 2.0, 0, -2, 1))],
+    "neg": unary(),
+    "relu": unary(),
+    "tanh": unary(),
+    "sigmoid": unary(),
+    "sum": list(reduction()),
+    "mean": [sample for sample in reduction() if sample[0][0].size],
+    "reshape": [
+        ((values(2, 3),), {"shape": (3, -1)}),
+        ((values(1),), {"shape": ()}),
+        ((values(0, 2),), {"shape": (3, 0)}),
+        ((values(3, 2).T,), {"shape": (6,)}),
+    ],
+    "permute": [
+        ((values(2, 3, 4),), {"dims": (2, 0, 1)}),
+        ((values(2, 3),), {"dims": (-1, 0)}),
+        ((values(),), {"dims": ()}),
+    ],
+    "getitem": [
+        ((values(2, 3),), {"index": index})
+        for index in (
+            1,
+            -1,
+            slice(None, None, -2),
+            (slice(None), 1),
+            (..., None, 0),
+            np.array([0, 1, 0, 0]),
+            [1, 1],
+            (np.array([0, 1, 0]), np.array([2, 2, 2])),
+            (slice(None), np.array([[0, 0], [2, 0]])),
+            (np.array([[0], [0]]), slice(0, 2)),
+            np.array(1),
+            np.array([], np.intp),
+            MASK,
+            (MASK[:, 0], 1),
+            (MASK[:, 0], np.array([1, 1])),
+        )
+    ],
+    "matmul": [
+        ((values(*first), values(*second, seed=1)), {})
+        for first, second in [
+            ((2, 3), (3, 4)),
+            ((3,), (3,)),
+            ((2, 3), (3,)),
+            ((3,), (3, 4)),
+            ((5, 2, 3), (3, 4)),
+            ((5, 2, 3), (3,)),
+            ((3,), (5, 3, 4)),
+            ((5, 1, 2, 3), (4, 3, 2)),
+            ((2, 0), (0, 3)),
+            ((0, 3), (3, 2)),
+        ]
+    ],
+    "linear": [
+        ((values(*x), values(*weight, seed=1), None if bias is None else values(*bias, seed=2)), {})
+        for x, weight, bias in [
+            ((2, 3), (4, 3), (4,)),
+            ((2, 3), (4, 3), None),
+            ((3,), (4, 3), (4,)),
+            ((5, 2, 3), (4, 3), (4,)),
+            ((0, 3), (4, 3), (4,)),
+            ((2, 2, 3), (0, 3), (0,)),
+            ((2, 0), (4, 0), (4,)),
+        ]
+    ],
+    "log_softmax": [
+        ((values(2, 3),), {"dim": -1}),
+        ((values(2, 3, 4),), {"dim": 1}),
+        ((values(),), {"dim": -1}),
+        ((values(0, 3),), {"dim": 1}),
+        ((values(0, 3),), {"dim": 0}),
+    ],
+    "cross_entropy": [
+        ((values(4, 3), np.array([2, 0, 0, 1])), {}),
+        ((values(4, 3), np.array([2, 0, 0, 1], np.uint8)), {}),
+        ((values(3), np.array(1)), {}),
+        ((values(1, 1), np.array([0])), {}),
+    ],
+}
+
+
+def differentiable(x):
+    return isinstance(x, np.ndarray) and x.dtype.kind == "f"
+
+
+def check(operation, inputs, **options):
+    """Check the gradient of every floating-point array among the inputs, together and each alone."""
+    positions = [i for i, x in enumerate(inputs) if differentiable(x)]
+    for wanted in (positions, *([i] for i in positions)):
+        tensors = [ts.tensor(x, requires_grad=i in wanted) if differentiable(x) else x for i, x in enumerate(inputs)]
+
+        def function(*given, tensors=tensors):
+            rest = iter(given)
+            return apply(operation, *(next(rest) if isinstance(x, ts.Tensor) else x for x in tensors), **options)
+
+        check_grad(function, [x for x in tensors if isinstance(x, ts.Tensor)])
+
+
+def samples():
+    for name, cases in SAMPLES.items():
+        for position, (inputs, options) in enumerate(cases):
+            yield pytest.param(OPERATIONS.get(name), inputs, options, id=f"{name}-{position}")
+
+
+every_sample = pytest.mark.parametrize(("operation", "inputs", "options"), list(samples()))
+
+
+def test_every_operation_has_samples():
+    assert set(SAMPLES) == set(OPERATIONS)
+    assert all(SAMPLES.values())
+
+
+@every_sample
+def test_gradient_is_that_of_differences(operation, inputs, options):
+    check(operation, inputs, **options)
+
+
+@every_sample
+def test_each_gradient_has_the_shape_and_dtype_of_its_input(operation, inputs, options):
+    narrow = [x.astype(np.float32) if differentiable(x) else x for x in inputs]
+    value, vjp = operation.forward(*narrow, **options)
+    assert value.dtype == np.float32
+    for position, x in enumerate(narrow):
+        if differentiable(x):
+            gradients = vjp(np.ones_like(value), [i == position for i in range(len(inputs))])
+            assert (gradients[position].shape, gradients[position].dtype) == (x.shape, np.float32)
+            assert [g is None for g in gradients] == [i != position for i in range(len(inputs))]
+
+
+@every_sample
+def test_a_gradient_reads_only_what_it_says(operation, inputs, options):
+    for position, x in enumerate(inputs):
+        if not differentiable(x):
+            continue
+        copies = [np.array(x) if isinstance(x, np.ndarray) else x for x in inputs]
+        needs = [i == position for i in range(len(inputs))]
+        value, vjp = operation.forward(*copies, **options)
+        value = np.asarray(value)
+        gradient = np.ones_like(value)
+        expected = np.array(vjp(gradient, needs)[position])
+        may_change = {i: copies[i] for i in range(len(inputs))} | {OUTPUT: value}
+        for index, array in may_change.items():
+            if index not in operation.reads[position] and isinstance(array, np.ndarray):
+                array[...] = 0 if array.dtype.kind in "iu" else 77
+        assert np.array_equal(vjp(gradient, needs)[position], expected)
+
+
+@every_sample
+def test_the_graph_keeps_no_array_that_no_gradient_reads(operation, inputs, options):
+    copies = [np.array(x) if isinstance(x, np.ndarray) else x for x in inputs]
+    read = {index for position, x in enumerate(inputs) if differentiable(x) for index in operation.reads[position]}
+    value, vjp = operation.forward(*copies, **options)
+    kept = {i: weakref.ref(x) for i, x in enumerate(copies) if isinstance(x, np.ndarray)}
+    if type(value) is np.ndarray:
+        kept[OUTPUT] = weakref.ref(value)
+    del copies, value
+    assert callable(vjp)
+    assert {index for index, ref in kept.items() if ref() is not None} <= read
+
+
+shapes = hnp.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=3)
+
+
+@pytest.mark.parametrize("name", ["add", "sub", "mul", "div", "pow"])
+@examples
+@given(drawn=hnp.mutually_broadcastable_shapes(num_shapes=2, min_side=0, max_side=3, max_dims=3))
+def test_any_shapes_that_broadcast(name, drawn):
+    first, second = drawn.input_shapes
+    check(OPERATIONS[name], (positive(*first), positive(*second, seed=1)))
+
+
+@examples
+@given(drawn=hnp.mutually_broadcastable_shapes(signature=np.matmul.signature, min_side=0, max_side=3, max_dims=2))
+def test_any_shapes_that_multiply(drawn):
+    first, second = drawn.input_shapes
+    check(ops.linalg.matmul, (values(*first), values(*second, seed=1)))
+
+
+@pytest.mark.parametrize("name", ["sum", "mean"])
+@examples
+@given(data=st.data(), shape=shapes, keepdim=st.booleans())
+def test_any_dims_of_any_shape(name, data, shape, keepdim):
+    axes = st.just(()) if not shape else hnp.valid_tuple_axes(len(shape))
+    one = st.integers(-max(len(shape), 1), max(len(shape), 1) - 1)
+    dim = data.draw(st.none() | one | axes)
+    if name == "mean" and 0 in shape:
+        shape = tuple(max(n, 1) for n in shape)  # the mean of nothing is NaN
+    check(OPERATIONS[name], (values(*shape),), dim=dim, keepdim=keepdim)
+
+
+@examples
+@given(data=st.data(), shape=shapes)
+def test_any_index_of_any_shape(data, shape):
+    index = data.draw(hnp.basic_indices(shape, allow_newaxis=True))
+    check(ops.indexing.getitem, (values(*shape),), index=index)
+
+
+@examples
+@given(data=st.data(), shape=hnp.array_shapes(min_dims=1, max_dims=3, max_side=3))
+def test_any_integer_arrays(data, shape):
+    index = data.draw(hnp.integer_array_indices(shape, result_shape=hnp.array_shapes(min_dims=0, max_dims=2)))
+    check(ops.indexing.getitem, (values(*shape),), index=index)
+
+
+@examples
+@given(data=st.data(), shape=shapes)
+def test_any_permutation_of_any_shape(data, shape):
+    dims = data.draw(st.permutations(range(len(shape))))
+    signs = data.draw(st.lists(st.booleans(), min_size=len(shape), max_size=len(shape)))
+    mixed = tuple(dim - len(shape) if negative else dim for dim, negative in zip(dims, signs, strict=True))
+    check(ops.shape.permute, (values(*shape),), dims=mixed)
+    check(ops.shape.reshape, (values(*shape),), shape=tuple(shape[dim] for dim in dims))
+
+
+@examples
+@given(data=st.data(), shape=hnp.array_shapes(min_dims=1, max_dims=3, min_side=0, max_side=3))
+def test_log_softmax_over_any_dim(data, shape):
+    check(ops.nn.log_softmax, (values(*shape),), dim=data.draw(st.integers(-len(shape), len(shape) - 1)))
+
+
+def wrong(reads=((),), **parts):
+    def forward(x):
+        return parts["value"](x), lambda g, needs: (parts["vjp"](g, x),)
+
+    return Operation("wrong", forward, reads, view=False)
+
+
+class TestCheckGrad:
+    @pytest.mark.parametrize(
+        "vjp",
+        [
+            lambda g, x: -2 * g * x,
+            lambda g, x: 2 * g * x * (1 + 1e-4),
+            lambda g, x: 2 * g * np.abs(x),
+            lambda g, x: np.roll(2 * g * x, 1),
+            lambda g, x: 2 * g * x + (np.arange(x.size) == 2),
+            lambda g, x: np.zeros_like(x),
+            lambda g, x: None,
+            lambda g, x: g * x * np.nan,
+        ],
+    )
+    def test_a_wrong_gradient_is_found(self, vjp):
+        square = wrong(value=lambda x: x * x, vjp=vjp)
+        with pytest.raises(AssertionError, match="gradient 0"):
+            check_grad(lambda x: apply(square, x), [ts.tensor(values(6), requires_grad=True)])
+
+    def test_the_right_one_passes(self):
+        square = wrong(value=lambda x: x * x, vjp=lambda g, x: 2 * g * x)
+        check_grad(lambda x: apply(square, x), [ts.tensor(values(6), requires_grad=True)])
+
+    def test_the_wrong_input_is_named(self):
+        product = Operation("product", lambda x, y: (x * y, lambda g, needs: (g * y, g)), ((1,), (0,)), view=False)
+        x, y = (ts.tensor(values(3, seed=seed), requires_grad=True) for seed in (0, 1))
+        with pytest.raises(AssertionError, match="gradient 1"):
+            check_grad(lambda x, y: apply(product, x, y), [x, y])
+
+    def test_a_gradient_of_another_shape_is_found(self):
+        total = wrong(value=lambda x: x * 2, vjp=lambda g, x: 2 * g.sum())
+        with pytest.raises(ts.ShapeError):
+            check_grad(lambda x: apply(total, x), [ts.tensor(values(3), requires_grad=True)])
+
+    def test_inputs_are_left_as_they_were(self):
+        x = ts.tensor(values(3), requires_grad=True)
+        kept = x.data
+        check_grad(lambda x: x * x, [x])
+        assert x.data is kept
+
+        def fails(x):
+            if not ts.is_grad_enabled():
+                raise KeyError
+            return x * x
+
+        with pytest.raises(KeyError):
+            check_grad(fails, [x])
+        assert x.data is kept
+
+    def test_single_precision_is_refused(self):
+        with pytest.raises(TypeError, match="float32"):
+            check_grad(lambda x: x * x, [ts.tensor([1.0], requires_grad=True)])
+
+    def test_nothing_to_check_is_an_error(self):
+        with pytest.raises(ts.GraphError):
+            check_grad(lambda x: x * x, [ts.tensor(values(3))])
+
+    def test_a_whole_model_can_be_checked(self):
+        x, w, b = (ts.tensor(values(*shape), requires_grad=True) for shape in [(4, 3), (5, 3), (5,)])
+        check_grad(lambda x, w, b: ts.nn.functional.linear(x, w, b).tanh().log_softmax().mean(), [x, w, b])

@@ -1,0 +1,256 @@
+import dataclasses
+import importlib.metadata
+import json
+import os
+import subprocess
+import sys
+
+import fakes
+import pytest
+from click.testing import CliRunner
+
+import trainstation as ts
+from trainstation.cli import main
+
+FIELDS = [field.name for field in dataclasses.fields(ts.OptimizerInfo)]
+
+
+def invoke(*arguments, code=0):
+    """Run in this process; stdout."""
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == code, result.output
+    assert "Traceback" not in result.output
+    return result.stdout if code == 0 else result.stderr
+
+
+@pytest.fixture
+def zoo(tmp_path):
+    """Sound, broken and conflicting distributions."""
+    lazy = fakes.HOOK + "return [ts.OptimizerSpec('lazy', 'zoo_no_such_module:Class')]"
+    infinite = "import math\n" + fakes.GOOD.format(cls="Infinite", name="infinite", module="zoo_infinite")
+    infinite += (
+        "\nclass Infinite(ts.optimizers.SGD):\n    def __init__(self, params=None, lr=1e-3, most=math.inf): ...\n"
+    )
+    fakes.good(tmp_path, "zoo-tiger", "tiger", "zoo_tiger", "2.5")
+    fakes.good(tmp_path, "zoo-one", "lion", "zoo_one")
+    fakes.good(tmp_path, "zoo-two", "lion", "zoo_two")
+    fakes.distribution(tmp_path, "zoo-puma", "6.6", points={"puma": "zoo_puma"}, module="zoo_puma", code="1 / 0")
+    fakes.distribution(tmp_path, "zoo-lazy", module="zoo_lazy", code=lazy)
+    fakes.distribution(tmp_path, "zoo-infinite", module="zoo_infinite", code=infinite)
+    return tmp_path
+
+
+# What is shown
+
+
+@pytest.mark.parametrize("flag", ["--help", "-h"])
+def test_help(flag):
+    said = invoke(flag)
+    for command in ("list", "info", "cpu", "bench"):
+        assert f"\n  {command} " in said
+        assert invoke(command, flag).startswith("Usage: ")
+
+
+def test_version():
+    assert invoke("--version") == f"trainstation, version {ts.__version__}\n"
+
+
+@pytest.mark.parametrize("arguments", [["--version"], ["list", "adam*"], ["info", "sgd", "--json"]])
+def test_python_m_is_the_command(tmp_path, arguments):
+    assert fakes.command(tmp_path, *arguments).stdout == invoke(*arguments)
+
+
+def test_the_command_is_installed():
+    [script] = [
+        point
+        for point in importlib.metadata.distribution("trainstation").entry_points
+        if (point.group, point.name) == ("console_scripts", "trainstation")
+    ]
+    assert script.load() is main
+
+
+def test_list():
+    lines = invoke("list", "adam*").splitlines()
+    assert [line.split()[0] for line in lines] == ["adam", "adamw"]
+    assert lines[1] == f"adamw  Adam with decoupled weight decay  [trainstation {ts.__version__}]"
+    assert {line.split()[0] for line in invoke("list").splitlines()} >= {"adam", "adamw", "rmsprop", "sgd"}
+    assert invoke("list", "no-such-*") == ""
+
+
+def test_list_as_json():
+    infos = json.loads(invoke("list", "--json"))
+    assert {"adam", "adamw", "rmsprop", "sgd"} <= {info["name"] for info in infos}
+    assert [list(info) for info in infos] == [FIELDS] * len(infos)
+    assert json.loads(invoke("list", "no-such-*", "--json")) == []
+
+
+def test_info():
+    said = invoke("info", "AdamW")
+    assert said.startswith("adamw: Adam with decoupled weight decay\n")
+    for text in (
+        "\n    p = p * (1 - lr * weight_decay)",
+        "betas=(0.9, 0.999)",
+        "rule:         adamw",
+        "origin:       builtin",
+    ):
+        assert text in said
+    for text in ("\nname:", "\nsummary:", "\naliases:"):
+        assert text not in said
+
+
+def test_info_as_json():
+    info = json.loads(invoke("info", "trainstation/SGD", "--json"))
+    assert list(info) == FIELDS
+    assert (info["name"], info["distribution"], info["version"]) == ("sgd", "trainstation", ts.__version__)
+    assert info["defaults"]["lr"] == 1e-3
+
+
+def test_cpu():
+    found = ts.kernels.cpu()
+    assert json.loads(invoke("cpu", "--json")) == found
+    lines = invoke("cpu").splitlines()
+    assert [line.partition(":")[0] for line in lines] == list(found)
+    assert f"isa:      {found['isa']}" in lines
+
+
+def test_cpu_obeys_the_environment(tmp_path):
+    found = json.loads(fakes.command(tmp_path, "cpu", "--json", TRAINSTATION_ISA="scalar").stdout)
+    assert found["isa"] == "scalar"
+
+
+# Mistakes
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["nonsense"],
+        ["--nonsense"],
+        ["list", "--nonsense"],
+        ["list", "a", "b"],
+        ["info"],
+        ["cpu", "now"],
+        ["bench", "--epochs", "0"],
+        ["bench", "--epochs", "many"],
+        ["bench", "--seeds", "0"],
+        ["bench", "--out", __file__],
+    ],
+)
+def test_wrong_usage_is_2(arguments):
+    assert "Error: " in invoke(*arguments, code=2)
+
+
+@pytest.mark.parametrize("arguments", [["info"], ["info", "--json"], ["bench"], ["bench", "adam", "--json"]])
+def test_an_unknown_name_is_2_and_suggests(arguments):
+    said = invoke(*arguments, "adamm", code=2)
+    assert said.startswith("Error: unknown optimizer 'adamm'; did you mean 'adam'")
+
+
+@pytest.mark.parametrize("arguments", [["cpu"], ["cpu", "--json"], ["bench", "sgd"], ["bench", "sgd", "--json"]])
+def test_an_instruction_set_that_is_not_there_is_2(tmp_path, arguments):
+    done = fakes.command(tmp_path, *arguments, TRAINSTATION_ISA="bogus")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("Error: TRAINSTATION_ISA: unknown instruction set 'bogus'; known are scalar")
+    assert done.stderr.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_needs_no_kernel_works_without_one(tmp_path):
+    done = fakes.command(tmp_path, "list", "adam", TRAINSTATION_ISA="bogus")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("puma", "'puma' of zoo-puma 6.6 is left out: ZeroDivisionError: division by zero"),
+        ("zoo-puma/anything", "'puma' of zoo-puma 6.6 is left out: ZeroDivisionError: division by zero"),
+        ("lazy", "'lazy' of zoo-lazy 1.0 cannot be used: ModuleNotFoundError: No module named 'zoo_no_such_module'"),
+    ],
+)
+@pytest.mark.parametrize("arguments", [["info"], ["bench", "adam"]])
+def test_a_broken_plugin_that_is_asked_for_is_3(zoo, arguments, name, text):
+    done = fakes.command(zoo, *arguments, name)
+    assert (done.returncode, done.stdout) == (3, "")
+    assert text in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
+
+
+def test_an_unknown_name_beside_a_broken_plugin_is_2(zoo):
+    assert fakes.command(zoo, "info", "jaguar").returncode == 2
+
+
+def test_a_name_of_two_plugins_is_2_and_says_how_to_choose(zoo):
+    done = fakes.command(zoo, "info", "lion")
+    assert done.returncode == 2
+    assert "zoo-one/lion" in done.stderr
+    assert "zoo-two/lion" in done.stderr
+    assert fakes.command(zoo, "info", "zoo-one/lion").stdout.startswith("lion: Fake: sgd by another name.\n")
+
+
+def test_list_shows_all_that_is_sound(zoo):
+    plain, as_json = fakes.command(zoo, "list"), fakes.command(zoo, "list", "--json")
+    names = [line.split()[0] for line in plain.stdout.splitlines()]
+    assert {"adam", "infinite", "sgd", "tiger", "zoo-one/lion", "zoo-two/lion"} <= set(names)
+    assert "lazy" not in names
+    assert "[zoo-tiger 2.5]" in plain.stdout
+    infos = json.loads(as_json.stdout)
+    assert len(infos) == len(names)
+    assert [info["defaults"] for info in infos if info["name"] == "infinite"] == [{"lr": 1e-3, "most": None}]
+    for done in (plain, as_json):
+        assert done.returncode == 0
+        assert sorted(done.stderr.splitlines()) == [
+            "'lazy' of zoo-lazy 1.0 cannot be used: ModuleNotFoundError: No module named 'zoo_no_such_module'",
+            "PluginWarning: the plugin 'puma' of zoo-puma 6.6 is left out: ZeroDivisionError: division by zero",
+        ]
+
+
+@pytest.mark.parametrize("module", ["rich", "matplotlib", "threadpoolctl"])
+def test_bench_without_its_extra_says_which_line_brings_it(tmp_path, module):
+    code = f"import sys; sys.modules[{module!r}] = None; from trainstation.cli import main; main(['bench', 'sgd'])"
+    done = fakes.run(tmp_path, "-c", code, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"Error: bench needs {module}; ")
+    assert done.stderr.endswith('pip install -e ".[bench]"\n')
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("arguments", [[], ["--json"]])
+def test_a_folder_that_cannot_be_written_to_is_2(tmp_path, arguments):
+    (tmp_path / "file").write_text("")
+    said = invoke("bench", "sgd", "--epochs", "1", "--out", str(tmp_path / "file" / "out"), *arguments, code=2)
+    assert said == f"Error: cannot write to {tmp_path / 'file' / 'out'}: Not a directory\n"
+
+
+# Endings
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["list"], ["info", "adam"], ["cpu", "--json"], ["bench", "sgd", "--epochs", "1"], ["bench", "sgd", "--json"]],
+)
+def test_a_reader_that_has_left_is_no_news(tmp_path, arguments):
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        [sys.executable, "-m", "trainstation", *arguments],
+        cwd=tmp_path,
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    os.close(writer)
+    assert done.returncode == 1
+    assert "Error" not in done.stderr
+    assert "Exception" not in done.stderr
+    for path in tmp_path.glob("*/*.jsonl"):  # nor is it an optimizer's fault
+        assert '"trial"' not in path.read_text()
+
+
+def test_an_interrupt_is_130(monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(ts, "list_optimizers", interrupted)
+    assert invoke("list", code=130).strip() == "Interrupted."

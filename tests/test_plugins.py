@@ -1,0 +1,294 @@
+import importlib.metadata
+import json
+import sys
+import threading
+
+import fakes
+import pytest
+
+import trainstation as ts
+from trainstation import plugins
+
+SPEC = "ts.OptimizerSpec({}, 'json:JSONDecoder')"
+# code of a plugin's module -> what is said of it
+BROKEN = {
+    "import no_such_module_at_all": "ModuleNotFoundError: No module named 'no_such_module_at_all'",
+    "def f(:": "SyntaxError",
+    "raise SystemExit(3)": "SystemExit: 3",
+    fakes.HOOK + "raise ValueError('no lions today')": "ValueError: no lions today",
+    fakes.HOOK + "return None": "must return a list of OptimizerSpecs, not None",
+    fakes.HOOK + "return 'lion'": "must return a list of OptimizerSpecs, not 'lion'",
+    fakes.HOOK + f"return [{SPEC.format(repr('half'))}, 3]": "must return a list of OptimizerSpecs",
+    fakes.HOOK + f"return [{SPEC.format(repr('half'))}, {SPEC.format(repr('a b'))}]": "'a b' is not a name",
+    fakes.HOOK + f"return [{SPEC.format(repr('half'))}] * 2": "registers 'half' twice",
+    fakes.HOOK.replace("optimizers", "optimizer") + "return []": "no function trainstation_optimizers",
+    fakes.HOOK.replace("()", "(zoo)") + "return []": "zoo",
+}
+
+
+@pytest.fixture
+def fresh(tmp_path, monkeypatch):
+    """Discovery that has not begun, with only `tmp_path` on its path."""
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    before = set(sys.modules)
+    monkeypatch.setattr(plugins, "_plugins", plugins.Plugins())
+    found = importlib.metadata.distributions
+    monkeypatch.setattr(importlib.metadata, "distributions", lambda: found(path=[str(tmp_path)]))
+    yield plugins._plugins
+    for name in set(sys.modules) - before:
+        if getattr(sys.modules[name], "__file__", None) and str(tmp_path) in sys.modules[name].__file__:
+            del sys.modules[name]
+
+
+def test_an_installed_plugin_is_found(tmp_path):
+    fakes.good(tmp_path, "trainstation-tiger", "tiger", "trainstation_tiger", "2.5")
+    code = """
+        import json, dataclasses, trainstation as ts
+        print(ts.create_optimizer("Tiger", [ts.Tensor.ones(2, requires_grad=True)], lr=0.25).learning_rate())
+        print(json.dumps(dataclasses.asdict(ts.optimizer_info("trainstation-tiger/tiger"))))
+        print(*ts.list_optimizers())
+        print(*ts.list_optimizers(origin="plugin", pattern="ti*"))
+    """
+    rate, info, names, third = fakes.python(tmp_path, code).stdout.splitlines()
+    info = json.loads(info)
+    assert rate == "0.25"
+    assert (info["distribution"], info["version"], info["origin"]) == ("trainstation-tiger", "2.5", "plugin")
+    assert (info["module"], info["file"]) == ("trainstation_tiger", str(tmp_path / "trainstation_tiger.py"))
+    assert (info["summary"], info["rule"]) == ("Fake: sgd by another name.", None)
+    assert set(names.split()) >= {"adam", "adamw", "rmsprop", "sgd", "tiger"}
+    assert third == "tiger"
+
+
+@pytest.mark.parametrize(("code", "reason"), BROKEN.items(), ids=range(len(BROKEN)))
+def test_a_broken_plugin_is_left_out_and_named(tmp_path, code, reason):
+    fakes.distribution(tmp_path, "trainstation-broken", "6.6", module="broken_module", code=code)
+    fakes.good(tmp_path, "trainstation-tiger", "tiger", "trainstation_tiger")
+    code = """
+        import traceback, warnings
+        import trainstation as ts
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            names = ts.list_optimizers(), ts.list_optimizers()
+            try:
+                ts.create_optimizer("half")
+            except ts.UnknownOptimizerError:
+                print(traceback.format_exc())
+            ts.create_optimizer("tiger"), ts.create_optimizer("adam")
+        assert names[0] == names[1] and {"adam", "tiger"} <= set(names[0])
+        [warning] = [w for w in caught if w.category is ts.PluginWarning]
+        print("warning:", warning.message)
+    """
+    note, _, warning = fakes.python(tmp_path, code).stdout.partition("warning: ")
+    for text in (note, warning):
+        assert "'broken_module' of trainstation-broken 6.6 is left out: " in text
+        assert reason in text
+
+
+def test_a_warning_that_is_an_error_stops_no_other_plugin(tmp_path):
+    for name in ("a", "c"):
+        fakes.distribution(tmp_path, f"broken-{name}", module=f"broken_{name}", code="1 / 0")
+    fakes.good(tmp_path, "b-tiger", "tiger", "tiger_module")
+    code = """
+        import trainstation as ts
+        try:
+            ts.list_optimizers()
+        except ts.PluginWarning as warning:
+            print("ZeroDivisionError" in str(warning))
+        print(*ts.list_optimizers("tiger"))
+    """
+    assert fakes.python(tmp_path, code, "-W", "error::UserWarning").stdout == "True\ntiger\n"
+
+
+def test_what_is_left_of_an_installation_is_survived(tmp_path, fresh):
+    fakes.distribution(tmp_path, "nameless", metadata="")
+    (tmp_path / "gone-1.0.dist-info").mkdir()
+    garbled = fakes.distribution(tmp_path, "garbled", points={"a": "1"})
+    (garbled / "entry_points.txt").write_bytes(b"[trainstation\xff")
+    fakes.distribution(tmp_path, "unreadable", points={"a": "not an entry point!"})
+    fakes.good(tmp_path, "trainstation-tiger", "tiger", "tiger_of_rest")
+    with pytest.warns(ts.PluginWarning) as caught:
+        assert "tiger" in ts.list_optimizers()
+    assert sorted(broken.distribution for broken in fresh.broken) == ["garbled", "unreadable"]
+    assert len(caught) == 2
+
+
+# A built-in's name
+
+
+def test_a_builtins_name_never_scans(tmp_path):
+    fakes.distribution(tmp_path, "evil", module="evil_module", code="print('imported')")
+    code = """
+        import importlib.metadata
+
+        def forbidden(*args, **kwargs):
+            raise AssertionError("scanned")
+
+        importlib.metadata.distributions = importlib.metadata.entry_points = forbidden
+        importlib.metadata.Distribution.discover = forbidden
+        import trainstation as ts
+        for name in ("adam", "AdamW", "trainstation/sgd", "rmsprop"):
+            ts.create_optimizer(name)
+            ts.get_optimizer(name)
+        ts.register_optimizer(ts.optimizers.SGD, name="mine")
+        try:
+            ts.list_optimizers()
+        except AssertionError as error:
+            print(error)
+    """
+    assert fakes.python(tmp_path, code).stdout == "scanned\n"
+
+
+def test_a_plugin_cannot_change_what_a_builtins_name_means(tmp_path, fresh):
+    fakes.good(tmp_path, "evil", "adam", "evil_adam")
+    fakes.good(tmp_path, "wicked", "Adam", "wicked_adam")
+    names = ts.list_optimizers()
+    assert names == ["adam", "adamw", "evil/adam", "rmsprop", "sgd", "wicked/adam"]
+    assert ts.get_optimizer("adam") is ts.get_optimizer("trainstation/adam") is ts.optimizers.Adam
+    assert ts.optimizer_info("Adam").distribution == "trainstation"
+    assert ts.optimizer_info("evil/adam").distribution == "evil"
+    assert ts.get_optimizer("wicked/adam") is not ts.optimizers.Adam
+
+
+def test_our_own_entry_point_is_not_registered_twice(tmp_path, fresh):
+    fakes.distribution(tmp_path, "trainstation", "9.9", points={"builtin": "trainstation.builtin"})
+    assert ts.list_optimizers() == ["adam", "adamw", "rmsprop", "sgd"]
+    assert ts.list_optimizers(origin="plugin") == []
+    assert fresh.broken == []
+
+
+def test_our_own_entry_point_names_the_builtins():
+    [point] = [
+        point for point in importlib.metadata.distribution("trainstation").entry_points if point.group == "trainstation"
+    ]
+    assert [spec.name for spec in point.load().trainstation_optimizers()] == ["adam", "adamw", "sgd", "rmsprop"]
+
+
+# Several distributions
+
+
+def test_two_plugins_with_one_name_are_both_listed_and_chosen_by_distribution(tmp_path, fresh):
+    fakes.good(tmp_path, "one-lion", "lion", "one_lion_module", cls="One")
+    fakes.good(tmp_path, "two-lion", "lion", "two_lion_module", cls="Two")
+    for call in (ts.create_optimizer, ts.get_optimizer, ts.optimizer_info):
+        with pytest.raises(
+            ts.DuplicateOptimizerError, match=r"one-lion/lion or two-lion/lion|two-lion/lion or one-lion/lion"
+        ):
+            call("lion")
+    assert ts.list_optimizers("lion") == ["one-lion/lion", "two-lion/lion"]
+    assert [ts.get_optimizer(name).__name__ for name in ts.list_optimizers("lion")] == ["One", "Two"]
+
+
+def test_a_script_and_a_plugin_with_one_name_are_a_duplicate(tmp_path, fresh):
+    fakes.good(tmp_path, "one-lion", "lion", "one_lion_module", cls="One")
+    ts.register_optimizer(ts.optimizers.SGD, name="lion")
+    with pytest.raises(ts.DuplicateOptimizerError, match="__main__/lion or one-lion/lion"):
+        ts.get_optimizer("lion")
+    assert ts.get_optimizer("__main__/lion") is ts.optimizers.SGD
+    ts.unregister_optimizer("lion")
+    assert ts.get_optimizer("lion").__name__ == "One"
+
+
+@pytest.mark.parametrize("spelling", ["trainstation-tiger", "Trainstation.Tiger"])
+def test_a_distribution_that_is_there_twice_counts_once(tmp_path, spelling):
+    first, second = tmp_path / "first", tmp_path / "second"
+    fakes.good(first, "trainstation-tiger", "tiger", "tiger_module", "2.0")
+    fakes.good(second, spelling, "tiger", "tiger_module", "1.0")
+    code = """
+        import trainstation as ts
+        print(ts.optimizer_info("tiger").version, *ts.list_optimizers("tiger"))
+    """
+    assert fakes.python(first, code, paths=[first, second]).stdout == "2.0 tiger\n"
+
+
+def test_a_distribution_may_have_several_plugins(tmp_path, fresh):
+    fakes.distribution(tmp_path, "zoo", points={"a": "zoo_cats", "b": "zoo_dogs", "c": "zoo_none"})
+    (tmp_path / "zoo_cats.py").write_text(fakes.GOOD.format(cls="Cat", name="cat", module="zoo_cats"))
+    (tmp_path / "zoo_dogs.py").write_text(fakes.GOOD.format(cls="Dog", name="dog", module="zoo_dogs"))
+    with pytest.warns(ts.PluginWarning, match="'c' of zoo 1.0"):
+        names = ts.list_optimizers(origin="plugin")
+    assert names == ["cat", "dog"]
+
+
+# When it scans
+
+
+def test_sixteen_threads_scan_once(tmp_path, fresh, monkeypatch):
+    fakes.good(tmp_path, "trainstation-tiger", "tiger", "shared_tiger")
+    found, scans = importlib.metadata.distributions, []
+    monkeypatch.setattr(importlib.metadata, "distributions", lambda: scans.append(1) or found())
+    barrier, classes = threading.Barrier(16), []
+
+    def look_up():
+        barrier.wait()
+        classes.append(ts.get_optimizer("tiger"))
+
+    threads = [threading.Thread(target=look_up) for _ in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(classes) == 16
+    assert len(set(classes)) == len(scans) == 1
+
+
+def test_a_plugin_may_look_up_names_while_it_is_loaded(tmp_path, fresh):
+    code = "import trainstation as ts\nprint(ts.list_optimizers(), ts.get_optimizer('adam'))\n"
+    code += fakes.GOOD.format(cls="Fake", name="tiger", module="curious_tiger")
+    fakes.distribution(tmp_path, "trainstation-tiger", module="curious_tiger", code=code)
+    assert ts.get_optimizer("tiger").__name__ == "Fake"
+
+
+@pytest.mark.parametrize("where", ["import", "hook"])
+def test_a_scan_that_is_interrupted_is_done_again(tmp_path, fresh, where):
+    once = "asked = hasattr(sys, 'asked'); sys.asked = True\n{0}if not asked: raise KeyboardInterrupt\n{0}"
+    spec = "return [ts.OptimizerSpec('puma', 'json:JSONDecoder')]"
+    if where == "import":
+        code = "import sys; " + once.format("") + fakes.HOOK + spec
+    else:
+        code = "import sys\n" + fakes.HOOK + once.format("    ") + spec
+    fakes.good(tmp_path, "a-tiger", "tiger", f"first_tiger_{where}")
+    fakes.distribution(tmp_path, "b-puma", module=f"second_puma_{where}", code=code)
+    for number in range(5):
+        fakes.distribution(tmp_path, f"broken-{number}", points={"a": "no_such_module"})
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            ts.list_optimizers()
+        with pytest.warns(ts.PluginWarning) as caught:
+            assert ts.list_optimizers(origin="plugin") == ["puma", "tiger"]
+    finally:
+        del sys.asked
+    assert len(caught) == len(fresh.broken) == 5
+
+
+def test_the_class_of_a_plugin_is_imported_when_it_is_used(tmp_path, fresh):
+    code = fakes.HOOK + "return [ts.OptimizerSpec('tiger', 'heavy_tiger:Tiger')]"
+    fakes.distribution(tmp_path, "trainstation-tiger", module="light", code=code)
+    (tmp_path / "heavy_tiger.py").write_text("raise SystemExit(1)")
+    assert "tiger" in ts.list_optimizers()
+    for call in (ts.create_optimizer, ts.get_optimizer, ts.optimizer_info):
+        with pytest.raises(ImportError, match=r"SystemExit\(1\) while 'tiger' of trainstation-tiger 1.0 was imported"):
+            call("tiger")
+
+
+def test_a_plugin_refuses_an_unknown_keyword(tmp_path, fresh):
+    fakes.good(tmp_path, "trainstation-tiger", "tiger", "strict_tiger")
+    with pytest.raises(TypeError, match="stripes"):
+        ts.create_optimizer("tiger", stripes=7)
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        ("puma", True),
+        ("Trainstation-Puma", True),
+        ("trainstation.puma/cat", True),
+        ("cat", False),
+        ("other/puma", False),
+    ],
+)
+def test_which_broken_plugin_a_name_was_meant_to_come_from(tmp_path, fresh, name, found):
+    fakes.distribution(tmp_path, "trainstation-puma", "3.0", points={"puma": "no_such_puma"})
+    with pytest.warns(ts.PluginWarning), pytest.raises(ts.UnknownOptimizerError):
+        ts.get_optimizer(name)
+    broken = plugins.broken_plugin(name)
+    assert (broken is not None and broken.version == "3.0") == found
