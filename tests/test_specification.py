@@ -29,6 +29,10 @@ def linked(kind=Adam, shape=(10, 10), **hyper):
     return param, optimizer
 
 
+class Untouchable:
+    data = grad = property(lambda self: pytest.fail("touched"))
+
+
 def values(*params):
     return [param.numpy().tobytes() for param in params]
 
@@ -281,6 +285,16 @@ class TestStep:
 
 
 class TestZeroGrad:
+    class TestArguments:
+        def test_exactly_the_gradients_of_the_list_are_cleared(self):
+            first, optimizer = linked()
+            second = Tensor.randn([5], 2).with_requires_grad()
+            second.grad = np.ones(5, np.float32)
+            optimizer.add_parameter(second)
+            optimizer.zero_grad([second])
+            assert first.grad is not None
+            assert second.grad is None
+
     class TestBehavior:
         def test_gradient_clearing(self):
             param, optimizer = linked()
@@ -404,8 +418,59 @@ class TestLearningRate:
                 reader.join(timeout=60)
             assert seen == [1e-3]
 
+    class TestPerformance:
+        def test_it_touches_no_parameter(self):
+            optimizer = Adam([Tensor.randn([2], 0).with_requires_grad()])
+            optimizer.param_groups[0]["params"] = [Untouchable()]
+            assert optimizer.learning_rate() == 1e-3
+
 
 class TestSetLearningRate:
+    class TestArguments:
+        @pytest.mark.parametrize("lr", [1, 0.5, np.float32(0.25)])
+        def test_the_new_value_is_a_number(self, lr):
+            optimizer = Adam()
+            optimizer.set_learning_rate(lr)
+            assert optimizer.learning_rate() == float(lr)
+
+        def test_anything_else_is_refused(self):
+            with pytest.raises(TypeError, match="lr must be a number"):
+                Adam().set_learning_rate("0.1")
+
+    class TestLearningRateScheduling:
+        def test_cosine_annealing(self):
+            _, optimizer = linked()
+            scheduler = ts.schedulers.CosineAnnealingLR(optimizer, T_max=10)
+            seen = []
+            for _ in range(10):
+                scheduler.step()
+                seen.append(optimizer.learning_rate())
+            assert seen[4] == pytest.approx(5e-4)
+            assert seen[9] == pytest.approx(0.0, abs=1e-12)
+
+        def test_exponential_decay(self):
+            _, optimizer = linked()
+            scheduler = ts.schedulers.ExponentialLR(optimizer, gamma=0.5)
+            for _ in range(3):
+                scheduler.step()
+            assert optimizer.learning_rate() == pytest.approx(1e-3 / 8)
+
+    class TestThreadSafety:
+        def test_threads_that_synchronise_see_each_others_rates(self):
+            optimizer, turn = Adam(), threading.Lock()
+
+            def halve():
+                for _ in range(10):
+                    with turn:
+                        optimizer.set_learning_rate(optimizer.learning_rate() / 2)
+
+            threads = [threading.Thread(target=halve) for _ in range(4)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            assert optimizer.learning_rate() == 1e-3 / 2**40
+
     class TestBehavior:
         def test_rate_validation(self):
             for lr in (-0.1, math.nan, math.inf):
@@ -490,9 +555,6 @@ class TestSetLearningRate:
 
     class TestPerformance:
         def test_it_touches_no_parameter(self):
-            class Untouchable:
-                data = grad = property(lambda self: pytest.fail("touched"))
-
             optimizer = Adam([Tensor.randn([2], 0).with_requires_grad()])
             optimizer.param_groups[0]["params"] = [Untouchable()]
             optimizer.set_learning_rate(0.5)

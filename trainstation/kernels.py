@@ -29,6 +29,7 @@ __all__ = [
     "MAX_SCALARS",
     "MAX_STATES",
     "SLOT",
+    "address",
     "cpu",
     "default_fp_mode",
     "get_include",
@@ -37,6 +38,9 @@ __all__ = [
     "isas",
     "power",
     "restore_fp_mode",
+    "rule_index",
+    "rule_scalars",
+    "rule_states",
     "rules",
     "run",
     "set_num_threads",
@@ -126,9 +130,21 @@ def use(name: str) -> Iterator[None]:
         _forced.reset(token)
 
 
+def rule_states(index: int) -> int:
+    """Return how many states a compiled rule takes."""
+    count: int = lib.ts_rule_states(index)
+    return count
+
+
+def rule_scalars(index: int) -> int:
+    """Return how many scalars a compiled rule takes."""
+    count: int = lib.ts_rule_scalars(index)
+    return count
+
+
 def rules() -> dict[str, tuple[int, int]]:
     """Return the compiled rules: name -> (number of states, number of scalars)."""
-    return {name: (lib.ts_rule_states(index), lib.ts_rule_scalars(index)) for name, index in _RULES.items()}
+    return {name: (rule_states(index), rule_scalars(index)) for name, index in _RULES.items()}
 
 
 def rule_index(name: str | None) -> int | None:

@@ -2,6 +2,8 @@
 
 import struct
 import subprocess
+import sys
+import sysconfig
 from pathlib import Path
 
 import numpy as np
@@ -58,9 +60,27 @@ def test_the_check_would_see_a_fused_operation(tmp_path):
     assert "vfmadd" in run("objdump", "-d", tmp_path / "out.o").decode()
 
 
+def test_the_check_would_see_a_fused_operation_on_arm(tmp_path):
+    source = tmp_path / "fused.c"
+    source.write_text("float f(float a, float b, float c) { return a * b + c; }")
+    run("aarch64-linux-gnu-gcc", "-O3", "-std=gnu11", "-c", source, "-o", tmp_path / "out.o")
+    text = run("aarch64-linux-gnu-objdump", "-d", "--no-show-raw-insn", tmp_path / "out.o").decode()
+    assert [line for line in text.splitlines() if any(name in line.split() for name in FUSED["arm"])]
+
+
 @pytest.mark.parametrize("compiler", ["gcc", "clang"])
-def test_fast_math_is_refused(compiler, tmp_path):
-    command = [compiler, "-ffast-math", *INCLUDES, "-c", str(SOURCES[0]), "-o", str(tmp_path / "out.o")]
+def test_the_generated_file_compiles_without_a_warning(compiler, tmp_path):
+    sources = [ROOT / "kernels" / name for name in ("kernels.cdef.txt", "kernels.csrc.c")]
+    generated = tmp_path / "_kernels.c"
+    run(sys.executable, "-m", "cffi.gen_src", "read-sources", "trainstation._kernels", *sources, generated)
+    python = ["-I", sysconfig.get_path("include")]
+    run(compiler, "-Wall", "-Werror", "-fPIC", *python, *INCLUDES, "-c", generated, "-o", tmp_path / "out.o")
+
+
+@pytest.mark.parametrize("flag", ["-ffast-math", "-ffinite-math-only"])
+@pytest.mark.parametrize("compiler", ["gcc", "clang"])
+def test_fast_math_is_refused(compiler, flag, tmp_path):
+    command = [compiler, flag, *INCLUDES, "-c", str(SOURCES[0]), "-o", str(tmp_path / "out.o")]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode != 0
     assert "-ffast-math" in done.stderr

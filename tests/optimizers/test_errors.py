@@ -1,5 +1,6 @@
 """Bad input: a clear error that names the thing, and nothing has moved."""
 
+import dataclasses
 import math
 
 import numpy as np
@@ -45,6 +46,10 @@ def test_senseless_learning_rates(kind, lr):
         (SGD, {"momentum": -0.5}, "Invalid momentum value: -0.5"),
         (RMSprop, {"momentum": -0.5}, "Invalid momentum value: -0.5"),
         (RMSprop, {"alpha": 1.5}, "Invalid alpha value: 1.5"),
+        (SGD, {"momentum": 0.9, "dampening": math.nan}, "Invalid dampening value: nan"),
+        (Adam, {"eps": 1e-50}, "Invalid epsilon value: 1e-50"),
+        (Adam, {"eps": 10**400}, "Invalid epsilon value: 1000"),
+        (AdamW, {"weight_decay": 1e300}, "Invalid weight_decay value: 1e"),
         (SGD, {"nesterov": True}, "Nesterov momentum requires a momentum and zero dampening"),
         (SGD, {"nesterov": True, "momentum": 0.9, "dampening": 0.1}, "Nesterov momentum requires"),
     ],
@@ -270,3 +275,147 @@ def test_a_group_that_is_not_there(group):
     for call in (optimizer.learning_rate, lambda group: optimizer.set_learning_rate(0.1, group)):
         with pytest.raises((IndexError, ValueError), match="group"):
             call(group)
+
+
+@pytest.mark.parametrize("betas", [0.9, None, "ab"])
+def test_betas_that_are_no_numbers(betas):
+    with pytest.raises(TypeError, match="betas"):
+        Adam(betas=betas)
+
+
+def test_a_scaled_rate_that_overflows():
+    optimizer = SGD([{"params": [parameter()], "lr": 1e38, "lr_scale": 1e10}])
+    with pytest.raises(ValueError, match="lr_scale") as caught:
+        optimizer.step()
+    assert caught.value.__notes__ == ["in parameter group 0"]
+
+
+def test_a_group_appended_by_hand_without_its_hyper_parameters():
+    optimizer = Adam([parameter()])
+    optimizer.param_groups.append({"params": [parameter()], "lr": 0.1})
+    with pytest.raises(ValueError, match="group 1 lacks amsgrad, betas"):
+        optimizer.step()
+
+
+def test_parameters_that_are_equal_by_value():
+    @dataclasses.dataclass
+    class Value:
+        data: np.ndarray
+        grad: np.ndarray
+
+    with pytest.raises(TypeError, match="identity; Value"):
+        SGD([Value(np.ones(2), np.ones(2))])
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_data_that_becomes_read_only_between_steps(compiled):
+    p = parameter()
+    optimizer = (Adam if compiled else SGD)([p])
+    optimizer.step()
+    p.data.flags.writeable = False
+    before = p.data.tobytes()
+    with pytest.raises(ValueError, match=r"parameter 0 .* read-only"):
+        optimizer.step()
+    assert p.data.tobytes() == before
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "error", "message"),
+    [
+        ("exp_avg", np.broadcast_to(np.float32(0), (2,)), ValueError, "exp_avg is read-only"),
+        ("exp_avg", [0.0, 0.0], TypeError, "exp_avg must be an array, not list"),
+        ("step", -1, ValueError, "step must be a count, not -1"),
+        ("step", 1.5, ValueError, "step must be a count, not 1.5"),
+        ("step", "x", ValueError, "step must be a count, not 'x'"),
+    ],
+)
+def test_a_state_that_was_spoiled_by_hand(name, value, error, message):
+    p = parameter()
+    optimizer = Adam([p])
+    optimizer.step()
+    optimizer.state[p][name] = value
+    before = p.data.tobytes()
+    with pytest.raises(error, match=message):
+        optimizer.step()
+    assert p.data.tobytes() == before
+
+
+def test_elements_that_lie_on_top_of_one_another():
+    p = ts.Tensor.from_numpy(np.lib.stride_tricks.as_strided(np.ones(4, np.float32), (3, 2), (4, 4)))
+    p.grad = np.ones((3, 2), np.float32)
+    with pytest.raises(ValueError, match="on top of one another"):
+        SGD([p]).step()
+
+
+def test_a_parameter_within_a_long_gradient():
+    whole = np.ones(20, np.float32)
+    p, q = ts.Tensor.from_numpy(np.ones(20, np.float32)), ts.Tensor.from_numpy(whole[10:12])
+    r = parameter(4)
+    p.grad, q.grad, r.grad = whole, np.ones(2, np.float32), whole[2:6]
+    with pytest.raises(ValueError, match="gradient of parameter 0"):
+        SGD([p, r, q]).step()
+
+
+class TestAnAuthorsMistakes:
+    """A class and a rule that do not fit together are an error, never a write to foreign memory."""
+
+    def test_states_that_the_rule_does_not_have(self):
+        kind = type("Bad", (Adam,), {"states": ("exp_avg",)})
+        with pytest.raises(ts.KernelError, match="Bad has the states"):
+            kind([parameter()]).step()
+
+    def test_scalars_in_another_number(self):
+        kind = type("Bad", (Adam,), {"scalars": lambda self, hyper, t: (0.0,)})
+        optimizer = kind([parameter()])
+        with pytest.raises(ts.KernelError, match="1 numbers; its rule takes 7"):
+            optimizer.step()
+        assert not optimizer.state
+
+    @pytest.mark.parametrize("rule", ["adam", None])
+    def test_states_of_another_shape(self, rule):
+        def init_state(self, p):
+            return {name: np.zeros(1, np.float32) for name in ("exp_avg", "exp_avg_sq")}
+
+        optimizer = type("Bad", (Adam,), {"init_state": init_state, "rule": rule})([parameter(5)])
+        with pytest.raises(ts.ShapeError, match="exp_avg has shape"):
+            optimizer.step()
+        assert not optimizer.state
+
+    def test_an_error_in_scalars_or_prepare_moves_nothing(self):
+        p, q = parameter(), parameter()
+        optimizer = SGD([{"params": [p]}, {"params": [q], "lr": 0.5}])
+        before = p.data.tobytes()
+        scalars = optimizer.scalars
+        optimizer.scalars = lambda hyper, t: scalars(hyper, t) if hyper["lr"] != 0.5 else 1 / 0
+        with pytest.raises(ZeroDivisionError):
+            optimizer.step()
+        optimizer.scalars, optimizer.prepare = scalars, lambda active: 1 / 0
+        with pytest.raises(ZeroDivisionError):
+            optimizer.step()
+        assert p.data.tobytes() == before
+        assert not optimizer.state
+
+    def test_an_update_that_raises_has_bumped_what_moved(self):
+        class Fragile(SGD):
+            def update(self, p, g, state, scalars):
+                if p.size == 3:
+                    raise ZeroDivisionError
+                super().update(p, g, state, scalars)
+
+        p = parameter()
+        loss = (p * p).sum()
+        with pytest.raises(ZeroDivisionError):
+            Fragile([p, parameter(3)]).step()
+        with pytest.raises(ts.GraphError, match="in place"):
+            loss.backward()
+
+    def test_a_state_that_update_rebinds_is_kept(self):
+        class Rebinding(SGD):
+            def update(self, p, g, state, scalars):
+                state["momentum_buffer"] = state["momentum_buffer"] + g
+
+        p = parameter()
+        optimizer = Rebinding([p], momentum=0.9)
+        optimizer.step()
+        optimizer.step()
+        assert (optimizer.state[p]["momentum_buffer"] == 2).all()

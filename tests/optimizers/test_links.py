@@ -4,7 +4,9 @@ import copy
 import json
 import os
 import pickle
+import signal
 import threading
+import weakref
 
 import numpy as np
 import pytest
@@ -170,6 +172,83 @@ def test_a_state_dict_has_torchs_form():
     json.dumps(saved["param_groups"])
 
 
+@pytest.mark.parametrize(
+    ("kind", "first", "then"),
+    [
+        (Adam, {"amsgrad": True}, {"amsgrad": False}),
+        (Adam, {"amsgrad": False}, {"amsgrad": True}),
+        (SGD, {"momentum": 0.9}, {"momentum": 0}),
+        (SGD, {"momentum": 0}, {"momentum": 0.9}),
+        (RMSprop, {"centered": True}, {"centered": False}),
+    ],
+)
+def test_an_optimizer_takes_back_its_own_state_dict_after_a_change_of_flags(kind, first, then):
+    p, q = parameter(), parameter()
+    results = []
+    for each in (p, q):
+        optimizer = kind([each], **first)
+        optimizer.step()
+        optimizer.param_groups[0].update(then)
+        if each is q:
+            optimizer.load_state_dict(optimizer.state_dict())
+        optimizer.step()
+        results.append(each.data.tobytes())
+    assert results[0] == results[1]
+
+
+def test_a_state_dict_leaves_out_what_was_unlinked_by_hand():
+    p, q = parameter(0), parameter(1)
+    optimizer = Adam([{"params": [p]}, {"params": [q]}])
+    optimizer.step()
+    del optimizer.param_groups[1]
+    assert set(optimizer.state_dict()["state"]) == {0}
+
+
+def test_a_state_dict_keeps_no_list_that_the_group_has():
+    betas = [0.9, 0.99]
+    optimizer = Adam([parameter()], betas=betas)
+    saved = optimizer.state_dict()
+    betas[0] = 0.5
+    assert saved["param_groups"][0]["betas"] == [0.9, 0.99]
+
+
+def test_what_was_unlinked_or_forgotten_is_released():
+    p = parameter()
+    optimizer = Adam([p, parameter(1)])
+    optimizer.step()
+    watched = [weakref.ref(p.data), weakref.ref(optimizer.state[p]["exp_avg"])]
+    optimizer.unlink_parameter(p)
+    del p
+    assert [watch() for watch in watched] == [None, None]
+
+
+def test_relinking_a_parameter_twice_is_refused():
+    optimizer, p = Adam([parameter(), parameter()]), parameter()
+    with pytest.raises(ValueError, match="more than one"):
+        optimizer.relink_parameters([p, p])
+
+
+def test_a_parameter_moved_to_another_group_by_hand_takes_its_rate():
+    p, q = parameter(), parameter()
+    optimizer = SGD([{"params": [p], "lr": 0.5}, {"params": [q], "lr": 0.0}])
+    optimizer.step()
+    before = p.data.copy()
+    optimizer.param_groups[1]["params"].append(optimizer.param_groups[0]["params"].pop())
+    optimizer.step()
+    assert np.array_equal(p.data, before)
+
+
+def test_parameters_with_fewer_names_than_parameters():
+    p, q = parameter(), parameter()
+    optimizer = Adam([("weight", p)])
+    optimizer.param_groups[0]["params"].append(q)
+    optimizer.step()
+    assert optimizer.unlink_parameter(q)
+    assert q not in optimizer.state
+    with pytest.raises(ValueError, match="param_names"):
+        Adam([{"params": [p, q], "param_names": ["weight"]}])
+
+
 def test_a_state_dict_of_nothing_stepped_can_be_loaded():
     p = parameter()
     Adam([p]).load_state_dict(Adam([parameter()]).state_dict())
@@ -188,6 +267,9 @@ def test_a_state_dict_of_nothing_stepped_can_be_loaded():
         (lambda s: s["state"][0].update(step=1.5), ValueError, "step is 1.5"),
         (lambda s: s["state"][0].update(exp_avg=np.ones((2, 3), np.float32)), ts.ShapeError, r"\(2, 3\)"),
         (lambda s: s["state"][0].update(exp_avg=np.ones((3, 2))), ts.ShapeError, "float64"),
+        (lambda s: s["state"].update({7: s["state"][0]}), ValueError, "state of 7, which no group names"),
+        (lambda s: s["state"].update({"0": s["state"].pop(0)}), ValueError, "no group names"),
+        (lambda s: s.pop("state"), ValueError, "keys state and param_groups"),
     ],
 )
 def test_a_state_dict_that_does_not_fit_changes_nothing(spoil, error, message):
@@ -265,8 +347,11 @@ def test_a_forked_child_steps_although_the_lock_was_held():
     held.wait()
     child = os.fork()
     if child == 0:
-        optimizer.step()
-        os._exit(int(optimizer.state[p]["step"]))
+        try:
+            signal.alarm(30)  # ends a child that waits for the lock
+            optimizer.step()
+        finally:
+            os._exit(int(optimizer.state[p]["step"]))
     release.set()
     thread.join()
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 2

@@ -1,4 +1,4 @@
-"""What a step does: API.md's table of decisions, one test a row."""
+"""What a step does: API.md's table of decisions."""
 
 import gc
 import tracemalloc
@@ -258,6 +258,30 @@ def test_a_closure_runs_with_gradients_on_and_its_loss_is_returned():
     assert p.data[0] == 1.5
 
 
+def test_a_closure_may_step_its_own_optimizer_once_more():
+    p = with_gradient([1.0], [1.0])
+    optimizer = SGD([p], lr=0.25)
+    optimizer.step(optimizer.step)
+    assert p.data[0] == 0.5
+
+
+@pytest.mark.parametrize("lr", [np.float32(0.1), np.float16(0.1), np.array(0.1, np.float32)[()]])
+@pytest.mark.parametrize("kind", ALL)
+def test_a_rate_in_single_precision_is_taken_as_the_number_that_it_is(kind, lr):
+    p, q = with_gradient([1.0], [0.3], np.float64), with_gradient([1.0], [0.3], np.float64)
+    kind([p], lr=lr).step()
+    kind([q], lr=float(lr)).step()
+    assert p.data.tobytes() == q.data.tobytes()
+
+
+def test_a_subclass_of_an_array_is_stepped_as_an_array():
+    p, q = with_gradient(np.ones((2, 2)), np.ones((2, 2))), with_gradient(np.ones((2, 2)), np.ones((2, 2)))
+    p.data = p.data.view(type("Scaled", (np.ndarray,), {"__mul__": lambda self, other: 1 / 0, "__rmul__": None}))
+    for each in (p, q):
+        RMSprop([each], weight_decay=0.5).step()
+    assert p.data.tobytes() == q.data.tobytes()
+
+
 @pytest.mark.parametrize("kind", ALL)
 def test_empty_single_and_0d_parameters_are_valid_and_neighbours_move(kind):
     params = [with_gradient(np.ones(s), np.ones(s)) for s in [(0,), (3, 0), (), (1,), (4,), (0,)]]
@@ -421,7 +445,7 @@ def test_zero_grad_can_fill_with_zeros_or_take_a_list():
 
 
 @pytest.mark.parametrize("kind", [Adam, AdamW])
-def test_a_warm_step_allocates_nothing_that_grows_with_the_parameters(kind):
+def test_a_warm_step_allocates_nothing_that_grows_with_the_elements(kind):
 
     def peak(n):
         p = with_gradient(np.ones(n), np.ones(n))

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 import trainstation as ts
 from trainstation.optimizers import SGD, Adam, AdamW, Optimizer, RMSprop
-from trainstation.schedulers import Cosine, CosineAnnealingLR, LinearLR, ReduceLROnPlateau, Schedule, SequentialLR
+from trainstation.schedulers import CosineAnnealingLR, LinearLR, ReduceLROnPlateau, SequentialLR
+from trainstation.schedules import Cosine, Schedule
 
 # Tensors and networks
 

@@ -52,6 +52,7 @@ class Adam(Optimizer):
     """
 
     states = ("exp_avg", "exp_avg_sq")
+    optional_states = ("max_exp_avg_sq",)
     rule = "adam"
 
     def __init__(
@@ -87,7 +88,7 @@ class Adam(Optimizer):
     def variant(self, hyper: Mapping[str, Any]) -> tuple[str | None, tuple[str, ...]]:
         """Amsgrad has a rule of its own and one more state."""
         if hyper["amsgrad"]:
-            return self.rule and f"{self.rule}_amsgrad", (*self.states, "max_exp_avg_sq")
+            return self.rule and f"{self.rule}_amsgrad", (*self.states, *self.optional_states)
         return self.rule, self.states
 
     def _decay(self, hyper: Mapping[str, Any]) -> float:

@@ -14,12 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainstation import kernels
-from trainstation.errors import MissingGradientError, NoGradientWarning
+from trainstation.errors import KernelError, MissingGradientError, NoGradientWarning
 from trainstation.gradtrack import enable_grad
 from trainstation.optimizers import groups
 from trainstation.optimizers.groups import Group, Parameter
 from trainstation.optimizers.links import Links
-from trainstation.optimizers.table import Plan, Row, Table, check_arrays
+from trainstation.optimizers.table import Active, Plan, Row, Table, check_data, check_state
 
 __all__ = ["Optimizer"]
 
@@ -45,6 +45,7 @@ class Optimizer(Links, ABC):
 
     Attributes:
         states: names of the zero-initialised arrays of a parameter's shape and dtype, in the C rule's order.
+        optional_states: names of those that only some hyper-parameters ask for, through `variant`.
         rule: the compiled rule that equals `update` bit for bit, if there is one.
         param_groups: dicts with "params" and their hyper-parameters; a change takes effect at the next step.
         state: for each parameter that has been stepped, its "step" (t, a 0-d int64 array) and its arrays.
@@ -55,6 +56,7 @@ class Optimizer(Links, ABC):
     """
 
     states: ClassVar[tuple[str, ...]] = ()
+    optional_states: ClassVar[tuple[str, ...]] = ()
     rule: ClassVar[str | None] = None
 
     def __init__(self, params: Iterable[Any] | None, defaults: dict[str, Any]) -> None:
@@ -106,10 +108,6 @@ class Optimizer(Links, ABC):
 
         """
 
-    def validate(self, hyper: Mapping[str, Any]) -> None:
-        """Check the hyper-parameters of a group, before each step; override to check more."""
-        groups.check_hyper(hyper)
-
     def variant(self, hyper: Mapping[str, Any]) -> tuple[str | None, tuple[str, ...]]:  # noqa: ARG002  # for overrides
         """Return the compiled rule and the states for these hyper-parameters; override where they depend on them."""
         return self.rule, self.states
@@ -140,7 +138,8 @@ class Optimizer(Links, ABC):
             UnlinkedParameterError, MissingGradientError: for a parameter of the list.
             ShapeError: a gradient or a state has another shape than its parameter.
             TypeError: a gradient has another dtype than its parameter.
-            ValueError: a hyper-parameter is out of range, an array is read-only, or two share memory.
+            ValueError: a hyper-parameter is out of range, an array is read-only, or two lie in the same bytes.
+            KernelError: an author's class and its compiled rule do not fit together.
 
         Whatever is raised is raised before anything moves, but for an error out of an author's `update`.
 
@@ -160,33 +159,38 @@ class Optimizer(Links, ABC):
 
     def _step(self, parameters: Sequence[Parameter] | None) -> None:
         active = self._active(parameters)
-        for group in self.param_groups:
-            self.validate(group)
-        hypers = [groups.scaled(group) for group in self.param_groups]
+        hypers = [self._hyper(index, group) for index, group in enumerate(self.param_groups)]
         if not active:
             self._warn_once(parameters)
             return
         plans = [self._plan(hyper) for hyper in hypers]
-        owners = [index for index, _, _, _ in active]
-        gradients = [gradient for _, _, _, gradient in active]
-        written: list[Any] = []
-        for _, _, parameter, _ in active:
-            written.append(parameter.data)
-            written.extend(self.state.get(parameter, {}).values())
-        if not self._table.holds(plans, owners, written, gradients):
-            self._fill(plans, active)
-        self.prepare([parameter for _, _, parameter, _ in active])
-        self._table.run(lambda group, t: self.scalars(hypers[group], t))
+        created: list[Parameter] = []
+        table = self._table
+        if not table.holds(plans, active, self.state):
+            self._table = table = Table(plans, self._rows(plans, active))
+            created = [row.parameter for row in table.rows if row.parameter not in self.state]
+            for row in table.rows:
+                known = self.state.setdefault(row.parameter, row.state)
+                known.update(row.state)
+                row.state = known
+        try:
+            self.prepare([each.parameter for each in active])
+            table.ask(lambda group, t: self.scalars(hypers[group], t))
+        except BaseException:
+            for parameter in created:
+                self.state.pop(parameter, None)
+            self._forget_arrays()
+            raise
         with np.errstate(all="ignore"):
-            for place, row in self._table.interpreted:
-                self._update(row, gradients[place], hypers[row.group])
-        for _, _, parameter, _ in active:
-            bump = getattr(parameter, "_bump_version", None)
-            if bump is not None:
-                bump()
+            for row in table.interpreted:
+                self._update(row, active[row.place].gradient)
+                _bump(row.parameter)
+        table.run()
+        for row in table.compiled:
+            _bump(row.parameter)
 
-    def _active(self, parameters: Sequence[Parameter] | None) -> list[tuple[int, int, Parameter, Any]]:
-        """Return (group, position, parameter, gradient) of each parameter to step."""
+    def _active(self, parameters: Sequence[Parameter] | None) -> list[Active]:
+        """Return what is to be stepped; it keeps the arrays that are checked alive until they are used."""
         wanted = None if parameters is None else set(map(id, self._check_linked(parameters)))
         active = []
         for index, group in enumerate(self.param_groups):
@@ -195,11 +199,24 @@ class Optimizer(Links, ABC):
                     continue
                 gradient = parameter.grad
                 if gradient is not None:
-                    active.append((index, position, parameter, _array(gradient)))
+                    active.append(Active(index, position, parameter, parameter.data, _array(gradient)))
                 elif wanted is not None:
                     msg = f"{groups.describe(group, index, position)} has no gradient; run backward() first"
                     raise MissingGradientError(msg)
         return active
+
+    def _hyper(self, index: int, group: Group) -> Group:
+        """Check the hyper-parameters of a group, and return them as the step needs them."""
+        if not self.defaults.keys() <= group.keys():
+            missing = ", ".join(sorted(self.defaults.keys() - group.keys()))
+            msg = f"parameter group {index} lacks {missing}; add_param_group() fills in the defaults"
+            raise ValueError(msg)
+        try:
+            self.validate(group)
+            return groups.scaled(group)
+        except (TypeError, ValueError) as error:
+            error.add_note(f"in parameter group {index}")
+            raise
 
     def _warn_once(self, parameters: Sequence[Parameter] | None) -> None:
         if parameters is None and not self._warned:
@@ -209,31 +226,29 @@ class Optimizer(Links, ABC):
 
     def _plan(self, hyper: Group) -> Plan:
         rule, states = self.variant(hyper)
-        return kernels.rule_index(rule), states, -1.0 if hyper.get("maximize") else 1.0
+        index = kernels.rule_index(rule)
+        if index is not None and kernels.rule_states(index) != len(states):
+            msg = f"{type(self).__name__} has the states {states}; its rule {rule!r} takes {kernels.rule_states(index)}"
+            raise KernelError(msg)
+        return index, states, -1.0 if hyper.get("maximize") else 1.0
 
-    def _fill(self, plans: Sequence[Plan], active: Sequence[tuple[int, int, Parameter, Any]]) -> None:
-        """Check all arrays, make missing state, and hand the rows to the table."""
+    def _rows(self, plans: Sequence[Plan], active: Sequence[Active]) -> list[Row]:
+        """Check all arrays, and those of the state that is still missing; nothing is changed yet."""
         rows = []
-        for index, position, parameter, gradient in active:
-            name = groups.describe(self.param_groups[index], index, position)
-            known = self.state.get(parameter, {})
-            if "step" in known:
-                known["step"] = np.asarray(known["step"], np.int64)
-            check_arrays(name, parameter.data, gradient, {n: known[n] for n in plans[index][1] if n in known})
-            rows.append(Row(name, index, parameter.data, gradient, known, plans[index]))
-        for row, (_, _, parameter, _) in zip(rows, active, strict=True):
-            missing = [name for name in row.plan[1] if name not in row.state]
-            if not row.state:
-                row.state = {"step": np.zeros((), np.int64), **self.init_state(parameter)}
-            for name in missing:
-                row.state.setdefault(name, np.zeros(row.data.shape, row.data.dtype))
-        self._table.fill(plans, rows)
-        for row, (_, _, parameter, _) in zip(rows, active, strict=True):
-            self.state[parameter] = row.state
+        for place, each in enumerate(active):
+            name = groups.describe(self.param_groups[each.group], each.group, each.position)
+            plan = plans[each.group]
+            check_data(name, each.data, each.gradient)
+            state = dict(self.state.get(each.parameter) or {"step": 0, **self.init_state(each.parameter)})
+            for state_name in plan[1]:
+                if state_name not in state:
+                    state[state_name] = np.zeros(each.data.shape, each.data.dtype)
+            check_state(name, each.data, state, plan[1])
+            rows.append(Row(name, place, each.group, each.parameter, each.data, each.gradient, state, plan))
+        return rows
 
-    def _update(self, row: Row, gradient: Array, hyper: Group) -> None:
+    def _update(self, row: Row, gradient: Array) -> None:
         """Step one parameter in NumPy."""
-        t = int(row.state["step"]) + 1
         element = row.data.dtype.type
         seen = np.asarray(gradient if row.plan[2] == 1 else gradient * element(row.plan[2])).view()
         seen.flags.writeable = False
@@ -241,11 +256,12 @@ class Optimizer(Links, ABC):
         own = type(self).init_state is not Optimizer.init_state
         state = row.state if own else {name: row.state[name] for name in row.plan[1]}
         try:
-            self.update(row.data, seen, state, tuple(element(x) for x in self.scalars(hyper, t)))
+            self.update(np.asarray(row.data), seen, state, tuple(map(element, row.scalars)))
         except Exception as error:
             error.add_note(f"raised by {type(self).__name__}.update for {row.name}; parameters before it are updated")
             raise
-        row.state["step"][...] = t
+        row.state.update(state)  # an author may have put another array in the place of one
+        row.state["step"][...] += 1
 
     def zero_grad(self, parameters: Sequence[Parameter] | None = None, *, set_to_none: bool = True) -> None:
         """Clear the gradients of all linked parameters, or of a list of them.
@@ -274,7 +290,16 @@ class Optimizer(Links, ABC):
 
 def _array(gradient: Any) -> Any:
     """Return the array of a gradient, which may be one itself."""
-    return gradient if isinstance(gradient, np.ndarray) else getattr(gradient, "data", gradient)
+    if isinstance(gradient, np.ndarray | np.generic):
+        return np.asarray(gradient)
+    return getattr(gradient, "data", gradient)
+
+
+def _bump(parameter: Parameter) -> None:
+    """Tell a parameter that counts its versions that it was changed in place."""
+    bump = getattr(parameter, "_bump_version", None)
+    if bump is not None:
+        bump()
 
 
 def _renew_after_fork() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from numbers import Real
 from typing import Any, Protocol
@@ -15,7 +14,9 @@ __all__ = ["Group", "Parameter", "check_hyper", "describe", "make_group", "scale
 Array = NDArray[Any]
 Group = dict[str, Any]
 
+# A scalar is rounded to float32 for float32 parameters; it must be finite there, and eps must not become 0.
 FLOAT32_MAX = float(np.finfo(np.float32).max)
+FLOAT32_ZERO = 2.0**-150
 # What a group may hold beside its parameters and its optimizer's hyper-parameters.
 EXTRAS = frozenset({"params", "param_names", "name", "lr_scale", "initial_lr"})
 
@@ -30,8 +31,8 @@ class Parameter(Protocol):
         """A gradient of the shape and dtype of `data` (an array, or an object with `.data`), or None."""
 
 
-def _rate(value: float) -> bool:
-    return 0 <= value <= FLOAT32_MAX
+def _finite(value: float) -> bool:
+    return -FLOAT32_MAX <= value <= FLOAT32_MAX
 
 
 def _fraction(value: float) -> bool:
@@ -39,20 +40,21 @@ def _fraction(value: float) -> bool:
 
 
 def _not_negative(value: float) -> bool:
-    return 0 <= value < math.inf
+    return 0 <= value <= FLOAT32_MAX
 
 
 def _positive(value: float) -> bool:
-    return 0 < value < math.inf
+    return FLOAT32_ZERO < value <= FLOAT32_MAX
 
 
 # Hyper-parameters that many optimizers share: torch's words, and what is allowed. NaN fails every comparison.
 CHECKS: dict[str, tuple[str, Callable[[float], bool]]] = {
-    "lr": ("learning rate", _rate),
+    "lr": ("learning rate", _not_negative),
     "lr_scale": ("lr_scale value", _not_negative),
     "eps": ("epsilon value", _positive),
     "weight_decay": ("weight_decay value", _not_negative),
     "momentum": ("momentum value", _not_negative),
+    "dampening": ("dampening value", _finite),
     "alpha": ("alpha value", _fraction),
 }
 
@@ -79,17 +81,30 @@ def check_hyper(hyper: Mapping[str, Any]) -> None:
             msg = f"Invalid {words}: {hyper[name]}"
             raise ValueError(msg)
     if "betas" in hyper:
-        for index, beta in enumerate(hyper["betas"]):
+        betas = hyper["betas"]
+        if not isinstance(betas, Iterable) or isinstance(betas, str):
+            msg = f"betas must be numbers in a tuple, not {betas!r}"
+            raise TypeError(msg)
+        for index, beta in enumerate(betas):
             if not _fraction(_number(f"betas[{index}]", beta)):
                 msg = f"Invalid beta parameter at index {index}: {beta}"
                 raise ValueError(msg)
 
 
 def scaled(group: Group) -> Group:
-    """Return the hyper-parameters of one step: the group's, its rate multiplied by `lr_scale` (layer decay)."""
-    if "lr_scale" not in group:
-        return group
-    return {**group, "lr": group["lr"] * group["lr_scale"]}
+    """Return the hyper-parameters of one step: its rate multiplied by `lr_scale` (layer decay), all in double."""
+    changed: dict[str, Any] = {}
+    for name in CHECKS.keys() & group.keys():
+        if type(group[name]) is not float:
+            changed[name] = float(group[name])  # NumPy's float32 would drag its precision along
+    if "betas" in group:
+        changed["betas"] = tuple(map(float, group["betas"]))
+    if "lr_scale" in group:
+        changed["lr"] = float(group["lr"]) * float(group["lr_scale"])
+        if not _not_negative(changed["lr"]):
+            msg = f"Invalid learning rate: {group['lr']} times lr_scale {group['lr_scale']}"
+            raise ValueError(msg)
+    return {**group, **changed}
 
 
 def describe(group: Group, index: int, position: int) -> str:
@@ -116,6 +131,11 @@ def check_parameter(parameter: Any) -> None:
     data = getattr(parameter, "data", None)
     if not isinstance(data, np.ndarray) or not hasattr(parameter, "grad"):
         msg = f"a parameter needs `.data` (a NumPy array) and `.grad`; {kind.__name__} is not one"
+        raise TypeError(msg)
+    if kind.__hash__ is not object.__hash__:  # type: ignore[comparison-overlap]  # mypy sees two signatures
+        msg = (
+            f"parameters are told apart by identity; {kind.__name__} must keep object's __hash__ (dataclass: eq=False)"
+        )
         raise TypeError(msg)
     if data.dtype not in (np.float32, np.float64) or not data.dtype.isnative:
         msg = f"a parameter is float32 or float64, not {data.dtype}"
@@ -182,6 +202,9 @@ def make_group(given: Group, defaults: Mapping[str, Any], linked: Sequence[Any])
     group = {**defaults, **given, "params": [parameter for _, parameter in pairs]}
     if named:
         group["param_names"] = named
+    if len(group.get("param_names", pairs)) != len(pairs):
+        msg = f"{len(pairs)} parameters were given, and {len(group['param_names'])} param_names"
+        raise ValueError(msg)
     known = set(map(id, linked))
     for parameter in group["params"]:
         check_parameter(parameter)

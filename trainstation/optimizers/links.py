@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import threading
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -21,6 +21,7 @@ class Links:
     """The part of `Optimizer` that knows parameters, but does not step them."""
 
     defaults: dict[str, Any]
+    optional_states: ClassVar[tuple[str, ...]]
     param_groups: list[Group]
     state: dict[Any, dict[str, Any]]
     _lock: threading.RLock
@@ -29,10 +30,6 @@ class Links:
     def validate(self, hyper: Mapping[str, Any]) -> None:
         """Check the hyper-parameters of a group, before each step; override to check more."""
         groups.check_hyper(hyper)
-
-    def variant(self, hyper: Mapping[str, Any]) -> tuple[str | None, tuple[str, ...]]:
-        """Return the compiled rule and the states for these hyper-parameters."""
-        raise NotImplementedError
 
     def init_state(self, p: Parameter) -> dict[str, Any]:
         """Return the first state of a parameter."""
@@ -122,7 +119,7 @@ class Links:
                 for position, parameter in enumerate(group["params"]):
                     if parameter is p:
                         del group["params"][position]
-                        if "param_names" in group:
+                        if position < len(group.get("param_names", ())):
                             del group["param_names"][position]
                         self.state.pop(p, None)
                         self._forget_arrays()
@@ -179,6 +176,7 @@ class Links:
                 "state": {
                     number[id(parameter)]: {name: _plain(value) for name, value in state.items()}
                     for parameter, state in self.state.items()
+                    if id(parameter) in number  # a group may have been changed by hand
                 },
                 "param_groups": [
                     {**copy.deepcopy(_settings(group)), "params": [number[id(p)] for p in group["params"]]}
@@ -196,37 +194,43 @@ class Links:
 
         """
         with self._lock:
+            if not {"state", "param_groups"} <= set(sd):
+                msg = f"a state dict has the keys state and param_groups; this one has {sorted(sd)}"
+                raise ValueError(msg)
             given = sd["param_groups"]
             if [len(group["params"]) for group in given] != [len(group["params"]) for group in self.param_groups]:
                 msg = "loaded state dict has a different number of parameter groups, or of parameters in one"
                 raise ValueError(msg)
+            strangers = set(sd["state"]) - {number for group in given for number in group["params"]}
+            if strangers:
+                named = ", ".join(sorted(map(repr, strangers)))
+                msg = f"loaded state dict has state of {named}, which no group names"
+                raise ValueError(msg)
             settings = [copy.deepcopy(_settings(group)) for group in given]
-            for setting in settings:
+            for current, setting in zip(self.param_groups, settings, strict=True):
                 unknown = sorted(set(setting) - set(self.defaults) - groups.EXTRAS)
                 if unknown:
                     msg = f"loaded state dict has the hyper-parameter {unknown[0]!r}, which {type(self).__name__} lacks"
                     raise ValueError(msg)
-                self.validate({**self.defaults, **setting})
+                self.validate({**current, **setting})
             state = {}
-            for group, current, setting in zip(given, self.param_groups, settings, strict=True):
-                _, names = self.variant({**self.defaults, **setting})
+            for group, current in zip(given, self.param_groups, strict=True):
                 for number, parameter in zip(group["params"], current["params"], strict=True):
                     if number in sd["state"]:
-                        state[parameter] = self._fitting(f"parameter {number}", parameter, sd["state"][number], names)
+                        state[parameter] = self._fitting(f"parameter {number}", parameter, sd["state"][number])
             for current, setting in zip(self.param_groups, settings, strict=True):
                 current.update(setting)
             self.state = state
             self._forget_arrays()
 
-    def _fitting(
-        self, label: str, parameter: Parameter, given: Mapping[str, Any], names: tuple[str, ...]
-    ) -> dict[str, Any]:
-        """Return a copy of one parameter's state, or raise."""
-        like = {name: np.broadcast_to(parameter.data.dtype.type(0), parameter.data.shape) for name in names}
-        expected = {"step": np.zeros((), np.int64), **self.init_state(parameter), **like}
-        if set(given) != set(expected):
+    def _fitting(self, label: str, parameter: Parameter, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a copy of one parameter's state, or raise. The optional states are there or not; a step makes them."""
+        like = np.broadcast_to(parameter.data.dtype.type(0), parameter.data.shape)
+        expected = {"step": np.zeros((), np.int64), **self.init_state(parameter)}
+        if not set(expected) <= set(given) <= {*expected, *self.optional_states}:
             msg = f"state of {label}: {sorted(given)} was given, {sorted(expected)} is needed"
             raise ValueError(msg)
+        expected.update({name: like for name in self.optional_states if name in given})
         step = int(given["step"])
         if step < 0 or step != given["step"]:
             msg = f"state of {label}: step is {given['step']}, not a count"

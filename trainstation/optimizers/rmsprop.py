@@ -51,6 +51,9 @@ class RMSprop(Optimizer):
 
     """
 
+    states = ("square_avg",)
+    optional_states = ("grad_avg", "momentum_buffer")
+
     def __init__(
         self,
         params: Iterable[Any] | None = None,
@@ -80,7 +83,7 @@ class RMSprop(Optimizer):
         """Centering and momentum have a state each."""
         centered = ("grad_avg",) if hyper["centered"] else ()
         momentum = ("momentum_buffer",) if hyper["momentum"] else ()
-        return self.rule, ("square_avg", *centered, *momentum)
+        return self.rule, (*self.states, *centered, *momentum)
 
     def scalars(self, hyper: Mapping[str, Any], t: int) -> Sequence[float]:  # noqa: ARG002  # no bias correction
         """Return weight_decay, alpha, 1-alpha, eps, momentum, lr."""

@@ -45,6 +45,8 @@ class SGD(Optimizer):
 
     """
 
+    optional_states = ("momentum_buffer",)
+
     def __init__(
         self,
         params: Iterable[Any] | None = None,
@@ -77,7 +79,7 @@ class SGD(Optimizer):
 
     def variant(self, hyper: Mapping[str, Any]) -> tuple[str | None, tuple[str, ...]]:
         """Without momentum there is no state."""
-        return self.rule, ("momentum_buffer",) if hyper["momentum"] else ()
+        return self.rule, self.optional_states if hyper["momentum"] else ()
 
     def scalars(self, hyper: Mapping[str, Any], t: int) -> Sequence[float]:
         """Return weight_decay, the two factors of the buffer (0 and 1 at t = 1), Nesterov's factor of it, lr."""

@@ -1,4 +1,4 @@
-"""The table of slots that one C call walks: filled when an array is new, kept while all of them stay the same."""
+"""The table of slots that one C call walks: made when an array is new, kept while all of them stay the same."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from operator import is_
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from trainstation import kernels
-from trainstation.errors import ShapeError
+from trainstation.errors import KernelError, ShapeError
 
-__all__ = ["Plan", "Row", "Table", "check_arrays"]
+__all__ = ["Active", "Plan", "Row", "Table", "check_data", "check_state"]
 
 Array = NDArray[Any]
 DTYPES = {np.dtype(np.float32): 0, np.dtype(np.float64): 1}
@@ -23,77 +23,79 @@ DTYPES = {np.dtype(np.float32): 0, np.dtype(np.float64): 1}
 Plan = tuple[int | None, tuple[str, ...], float]
 
 
+class Active(NamedTuple):
+    """One parameter that a step is to update, and the arrays that it has now."""
+
+    group: int
+    position: int
+    parameter: Any
+    data: Array
+    gradient: Array
+
+
 @dataclass(slots=True)
 class Row:
     """One parameter of a step, checked."""
 
     name: str  # for error messages
+    place: int  # among the active ones
     group: int
+    parameter: Any
     data: Array
-    gradient: Array | None  # None once the table is filled
+    gradient: Array | None  # None once the table is made
     state: dict[str, Any]
     plan: Plan
+    scalars: Sequence[float] = ()
 
     def written(self) -> list[tuple[str, Array]]:
         """Return the arrays that a step writes to, each with its name."""
         return [("values", self.data), *((n, s) for n, s in self.state.items() if isinstance(s, np.ndarray))]
 
-
-def _runs_compiled(row: Row) -> bool:
-    """Whether the C rule can take this row: a compiled rule, and arrays that are contiguous."""
-    arrays = (row.data, row.gradient, *(row.state[name] for name in row.plan[1]))
-    return row.plan[0] is not None and all(array is not None and array.flags.c_contiguous for array in arrays)
+    def runs_compiled(self) -> bool:
+        """Whether the C rule can take this row: a compiled rule, and arrays that are contiguous."""
+        arrays = (self.data, self.gradient, *(self.state[name] for name in self.plan[1]))
+        return self.plan[0] is not None and all(array is not None and array.flags.c_contiguous for array in arrays)
 
 
 class Table:
-    """The rows of the last step, and the slots of those that run compiled.
+    """The rows of a step, and the slots of those that run compiled.
 
     It holds the arrays that it writes to, so that they cannot be freed, and weak references to all, so that NumPy
     refuses to resize them. Gradients are held weakly alone: backward must see whether anybody needs the buffer.
     """
 
-    def __init__(self) -> None:
-        self.compiled: list[Row] = []
-        self.interpreted: list[tuple[int, Row]] = []  # with its place in the list of gradients
-        self._plans: Sequence[Plan] = ()
-        self._owners: Sequence[int] = ()
-        self._written: list[Array] = []
-        self._watched: list[weakref.ref[Array]] = []
-        self._gradients: list[weakref.ref[Array]] = []
-        self._slots = np.zeros(0, kernels.SLOT)
-        self._steps = np.zeros(0, np.int64)
-        self._scalars = np.zeros((0, kernels.MAX_SCALARS))
-
-    def holds(
-        self, plans: Sequence[Plan], owners: Sequence[int], written: Sequence[Array], gradients: Sequence[Array]
-    ) -> bool:
-        """Whether the table was filled with exactly these, so that nothing needs to be checked again."""
-        return (
-            owners == self._owners
-            and plans == self._plans
-            and len(written) == len(self._written)
-            and all(map(is_, written, self._written))
-            and all(map(is_, gradients, [watch() for watch in self._gradients]))
-        )
-
-    def fill(self, plans: Sequence[Plan], rows: Sequence[Row]) -> None:
-        """Take new rows; ValueError, naming both, if memory that is written overlaps with any other."""
+    def __init__(self, plans: Sequence[Plan] = (), rows: Sequence[Row] = ()) -> None:
+        """Raise ValueError, naming both, if bytes that are written lie within the range of another array."""
         _check_overlap(rows)
-        self._owners = [row.group for row in rows]
-        self._plans = plans
-        self.compiled = [row for row in rows if _runs_compiled(row)]
-        self.interpreted = [(place, row) for place, row in enumerate(rows) if not _runs_compiled(row)]
+        self.rows = rows
+        self.compiled = [row for row in rows if row.runs_compiled()]
+        self.interpreted = [row for row in rows if not row.runs_compiled()]
+        if self.compiled:
+            kernels.isa()  # an instruction set that is not here is an error before anything else
         # The counters of one call are one array; the states' own are views of it.
         self._steps = np.array([row.state["step"] for row in self.compiled], np.int64)
         for place, row in enumerate(self.compiled):
             row.state["step"] = self._steps[place : place + 1].reshape(())
         self._scalars = np.zeros((len(self.compiled), kernels.MAX_SCALARS))
         self._slots = self._describe()
+        self._plans = plans
         self._written = [array for row in rows for array in (row.data, *row.state.values())]
         self._watched = [weakref.ref(array) for array in self._written if isinstance(array, np.ndarray)]
         self._gradients = [weakref.ref(row.gradient) for row in rows if row.gradient is not None]
         for row in rows:
             row.gradient = None
+
+    def holds(self, plans: Sequence[Plan], active: Sequence[Active], states: Mapping[Any, dict[str, Any]]) -> bool:
+        """Whether the table is of exactly these, so that nothing needs to be checked again."""
+        if len(active) != len(self.rows) or plans != self._plans:
+            return False
+        written: list[Any] = []
+        for row, each, watch in zip(self.rows, active, self._gradients, strict=True):
+            if row.group != each.group or watch() is not each.gradient or not each.data.flags.writeable:
+                return False
+            written.append(each.data)
+            written.extend(states.get(each.parameter, {}).values())
+        return len(written) == len(self._written) and all(map(is_, written, self._written))
 
     def _describe(self) -> Array:
         slots = np.zeros(len(self.compiled), kernels.SLOT)
@@ -110,21 +112,38 @@ class Table:
             slots["scalars"] = kernels.address(self._scalars) + place * self._scalars.strides[0]
         return slots
 
-    def run(self, scalars: Callable[[int, int], Sequence[float]]) -> None:
-        """Step all compiled rows in one call; `scalars(group, t)` is asked once for each run of equal (group, t)."""
-        if not self.compiled:
-            return
+    def ask(self, scalars: Callable[[int, int], Sequence[float]]) -> None:
+        """Take the scalars of all rows: `scalars(group, t)` is called once for each distinct pair."""
+        known: dict[tuple[int, int], Sequence[float]] = {}
+
+        def asked(group: int, t: int) -> Sequence[float]:
+            if (group, t) not in known:
+                known[group, t] = scalars(group, t)
+            return known[group, t]
+
         place = 0
-        for (group, t), run in groupby(zip((row.group for row in self.compiled), self._steps.tolist(), strict=True)):
-            values = scalars(group, t + 1)
+        steps = zip((row.group for row in self.compiled), self._steps.tolist(), strict=True)
+        for (group, t), run in groupby(steps):
+            values = asked(group, t + 1)
+            rule = self.compiled[place].plan[0]
+            assert rule is not None
+            if len(values) != kernels.rule_scalars(rule):
+                msg = f"scalars() returned {len(values)} numbers; its rule takes {kernels.rule_scalars(rule)}"
+                raise KernelError(msg)
             count = sum(1 for _ in run)
             self._scalars[place : place + count, : len(values)] = values
             place += count
-        kernels.run(self._slots)
+        for row in self.interpreted:
+            row.scalars = asked(row.group, int(row.state["step"]) + 1)
+
+    def run(self) -> None:
+        """Step all compiled rows in one call."""
+        if self.compiled:
+            kernels.run(self._slots)
 
 
-def check_arrays(name: str, data: Any, gradient: Any, states: Mapping[str, Array]) -> None:
-    """Raise an error that names the parameter unless its arrays can be stepped."""
+def check_data(name: str, data: Any, gradient: Any) -> None:
+    """Raise an error that names the parameter unless its values can be stepped along its gradient."""
     if not isinstance(data, np.ndarray) or data.dtype not in (np.float32, np.float64) or not data.dtype.isnative:
         msg = f"{name}: its data must be a float32 or float64 array, not {getattr(data, 'dtype', type(data).__name__)}"
         raise TypeError(msg)
@@ -140,17 +159,42 @@ def check_arrays(name: str, data: Any, gradient: Any, states: Mapping[str, Array
     if not data.flags.writeable:
         msg = f"{name}: its data is read-only"
         raise ValueError(msg)
-    for state, array in states.items():
+    low, high = np.lib.array_utils.byte_bounds(data)
+    if high - low < data.nbytes:
+        msg = f"{name}: its elements lie on top of one another in memory (strides {data.strides})"
+        raise ValueError(msg)
+
+
+def check_state(name: str, data: Array, state: dict[str, Any], names: Sequence[str]) -> None:
+    """Raise an error that names the parameter unless its state fits; make its counter an array."""
+    step = state.get("step")
+    try:
+        counter = np.array(step, np.int64)
+    except (TypeError, ValueError, OverflowError):
+        counter = np.array(-1)
+    if counter.ndim or counter < 0 or counter != step:
+        msg = f"{name}: its step must be a count, not {step!r}"
+        raise ValueError(msg)
+    if not isinstance(step, np.ndarray) or step.dtype != np.int64:
+        state["step"] = counter
+    for each in names:
+        array = state[each]
+        if not isinstance(array, np.ndarray):
+            msg = f"{name}: its {each} must be an array, not {type(array).__name__}"
+            raise TypeError(msg)
         if array.shape != data.shape or array.dtype != data.dtype:
             msg = (
-                f"{name}: its {state} has shape {array.shape} and dtype {array.dtype}, the parameter {data.shape} and "
+                f"{name}: its {each} has shape {array.shape} and dtype {array.dtype}, the parameter {data.shape} and "
                 f"{data.dtype}; unlink_parameter() or clear_states() starts anew"
             )
             raise ShapeError(msg)
+        if not array.flags.writeable:
+            msg = f"{name}: its {each} is read-only"
+            raise ValueError(msg)
 
 
 def _check_overlap(rows: Sequence[Row]) -> None:
-    """Raise ValueError if an array that a step writes to shares a byte with anything else that the step touches."""
+    """Raise ValueError if the byte range of an array that a step writes to overlaps with any other's of the step."""
     ranges = []
     for row in rows:
         labelled = [(name, array, True) for name, array in row.written()]
@@ -166,9 +210,9 @@ def _check_overlap(rows: Sequence[Row]) -> None:
     for low, high, label, is_written in ranges:
         if low < written_end or (is_written and low < end):
             other = writer if low < written_end else owner
-            msg = f"memory overlaps: the {other} and the {label}"
+            msg = f"memory overlaps: the bytes of the {other} and of the {label}"
             raise ValueError(msg)
         if high > end:
             end, owner = high, label
-        if is_written and high > written_end:
+        if is_written:
             written_end, writer = high, label

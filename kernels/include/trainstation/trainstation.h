@@ -5,10 +5,11 @@
 #include <float.h>
 #include <stdint.h>
 
-/* The same bits everywhere need every operation rounded by itself. GCC fuses multiplications and additions
- * even of intrinsics, unless told not to; said here, so that no compiler flag of a plugin can undo it. */
-#if defined(__FAST_MATH__)
-#error "trainstation kernels promise identical bits: build them without -ffast-math"
+/* The same bits everywhere need every operation rounded by itself. GCC fuses multiplications and additions even of
+ * intrinsics unless told not to; told here, so that a plugin's -O3 or -march=native brings no fused operation.
+ * What loosens arithmetic on purpose must not be asked for (Clang's -ffp-contract=fast cannot be seen from here). */
+#if defined(__FAST_MATH__) || defined(__ASSOCIATIVE_MATH__) || defined(__RECIPROCAL_MATH__) || __FINITE_MATH_ONLY__
+#error "trainstation kernels promise identical bits: build them without -ffast-math and its parts"
 #endif
 #if FLT_EVAL_METHOD != 0 && FLT_EVAL_METHOD != 16 /* 16: only half precision is special */
 #error "trainstation kernels need float and double arithmetic without excess precision"
