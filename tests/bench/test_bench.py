@@ -1,4 +1,5 @@
 import dataclasses
+import errno
 import io
 import itertools
 import json
@@ -19,10 +20,10 @@ from rich.console import Console
 from threadpoolctl import threadpool_limits
 
 import trainstation as ts
-from trainstation.bench import OUT, runner
+from trainstation.bench import OUT, report, runner
 from trainstation.bench.live import Live
 from trainstation.bench.problems import Problem
-from trainstation.bench.rows import Env, Point, Trial
+from trainstation.bench.rows import Env, Point, Trial, Writer, environment, to_json
 from trainstation.bench.session import Session
 from trainstation.cli import main
 
@@ -260,6 +261,7 @@ def test_rows_follow_the_schema(tmp_path):
     for row in kind(rows, "point"):  # one seed, one start, whatever the optimizer
         assert row["step"] or row["val_metric"] == first[row["seed"]]
     assert "adamw (seed 1)" in result.stdout
+    assert "[2/4] adamw, seed 1: done" in result.stdout
 
 
 def test_files_go_to_the_folder_and_are_named_at_start_and_end(tmp_path, monkeypatch):
@@ -277,6 +279,39 @@ def test_files_go_to_the_folder_and_are_named_at_start_and_end(tmp_path, monkeyp
     assert any(line.startswith("[1/1] sgd: done, accuracy ") for line in lines)
     for heading in ("optimizer", "distribution", "test accuracy", "final loss", "us / step", "us in optimizer"):
         assert heading in result.stdout
+
+    for text in ("Did not fit", "sgd: done: ", "seed"):
+        assert text not in result.stdout
+
+
+def test_a_row_is_in_the_file_when_it_has_been_written(tmp_path):
+    row, handed_on = environment(), []
+    writer = Writer(tmp_path / "new" / "rows.jsonl", handed_on.append)
+    for number in range(1, 4):
+        writer.write(row)
+        assert writer.path.read_text(encoding="utf-8").splitlines() == [to_json(row)] * number == handed_on
+    writer.close()
+
+
+def test_an_environment_is_known_by_its_id():
+    one, two = environment(), environment()
+    assert one.env_id == two.env_id
+    assert one.cores >= 1
+    assert 0.1 < one.ram_gib < 1e5
+    assert one.cpu_model
+    with ts.kernels.use("scalar"):
+        assert environment().isa == "scalar"
+        assert environment().env_id != one.env_id or one.isa == "scalar"
+
+
+def test_a_picture_that_cannot_be_written_keeps_the_rows(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(report, "draw", full)
+    result, rows = bench(tmp_path / "out", "sgd", "--epochs", "1", code=2)
+    assert result.stderr == f"Error: cannot write to {tmp_path / 'out'}: No space left on device\n"
+    assert len(kind(rows, "trial")) == 1
 
 
 def test_json_lines_are_the_rows_and_nothing_else(tmp_path):

@@ -19,7 +19,7 @@ from trainstation.gradtrack import enable_grad
 from trainstation.optimizers import groups
 from trainstation.optimizers.groups import Group, Parameter
 from trainstation.optimizers.links import Links
-from trainstation.optimizers.table import Active, Plan, Row, Table, check_data, check_state
+from trainstation.optimizers.table import Active, Plan, Row, Table, as_array, check_data, check_state
 
 __all__ = ["Optimizer"]
 
@@ -158,40 +158,46 @@ class Optimizer(Links, ABC):
             return loss
 
     def _step(self, parameters: Sequence[Parameter] | None) -> None:
-        active = self._active(parameters)
-        hypers = [self._hyper(index, group) for index, group in enumerate(self.param_groups)]
-        if not active:
-            self._warn_once(parameters)
-            return
-        plans = [self._plan(hyper) for hyper in hypers]
-        created: list[Parameter] = []
-        table = self._table
-        if not table.holds(plans, active, self.state):
-            self._table = table = Table(plans, self._rows(plans, active))
-            created = [row.parameter for row in table.rows if row.parameter not in self.state]
-            for row in table.rows:
-                known = self.state.setdefault(row.parameter, row.state)
-                known.update(row.state)
-                row.state = known
-        try:
-            self.prepare([each.parameter for each in active])
-            table.ask(lambda group, t: self.scalars(hypers[group], t))
-        except BaseException:
-            for parameter in created:
-                self.state.pop(parameter, None)
-            self._forget_arrays()
-            raise
-        with np.errstate(all="ignore"):
-            for row in table.interpreted:
-                self._update(row, active[row.place].gradient)
-                _bump(row.parameter)
-        table.run()
-        for row in table.compiled:
-            _bump(row.parameter)
-
-    def _active(self, parameters: Sequence[Parameter] | None) -> list[Active]:
-        """Return what is to be stepped; it keeps the arrays that are checked alive until they are used."""
         wanted = None if parameters is None else set(map(id, self._check_linked(parameters)))
+        hypers = [self._hyper(index, group) for index, group in enumerate(self.param_groups)]
+        plans = [self._plan(hyper) for hyper in hypers]
+        table, created = self._table, []
+        try:
+            if not table.hold(plans, self.param_groups, self.state, wanted):
+                self._table = table = Table(plans, self._rows(plans, self._active(wanted)))
+                created = self._take_over(table)
+            if not table.rows:
+                self._warn_once(wanted)
+                return
+            try:
+                self.prepare(table.parameters)
+                table.ask(lambda group, t: self.scalars(hypers[group], t))
+            except BaseException:
+                for parameter in created:
+                    self.state.pop(parameter, None)
+                self._forget_arrays()
+                raise
+            with np.errstate(all="ignore"):
+                for row in table.interpreted:
+                    self._update(row)
+                    _bump(row.parameter)
+            table.run()
+            for row in table.compiled:
+                _bump(row.parameter)
+        finally:
+            table.release()
+
+    def _take_over(self, table: Table) -> list[Parameter]:
+        """Make the checked states ours; return the parameters that had none."""
+        created = [row.parameter for row in table.rows if row.parameter not in self.state]
+        for row in table.rows:
+            known = self.state.setdefault(row.parameter, row.state)
+            known.update(row.state)
+            row.state = known
+        return created
+
+    def _active(self, wanted: set[int] | None) -> list[Active]:
+        """Return what is to be stepped: all that has a gradient, or what is wanted."""
         active = []
         for index, group in enumerate(self.param_groups):
             for position, parameter in enumerate(group["params"]):
@@ -199,7 +205,7 @@ class Optimizer(Links, ABC):
                     continue
                 gradient = parameter.grad
                 if gradient is not None:
-                    active.append(Active(index, position, parameter, parameter.data, _array(gradient)))
+                    active.append(Active(index, position, parameter, parameter.data, as_array(gradient)))
                 elif wanted is not None:
                     msg = f"{groups.describe(group, index, position)} has no gradient; run backward() first"
                     raise MissingGradientError(msg)
@@ -218,8 +224,8 @@ class Optimizer(Links, ABC):
             error.add_note(f"in parameter group {index}")
             raise
 
-    def _warn_once(self, parameters: Sequence[Parameter] | None) -> None:
-        if parameters is None and not self._warned:
+    def _warn_once(self, wanted: set[int] | None) -> None:
+        if wanted is None and not self._warned:
             self._warned = True
             msg = "step() found no parameter with a gradient and did nothing; was backward() run?"
             warnings.warn(msg, NoGradientWarning, stacklevel=4)
@@ -235,7 +241,7 @@ class Optimizer(Links, ABC):
     def _rows(self, plans: Sequence[Plan], active: Sequence[Active]) -> list[Row]:
         """Check all arrays, and those of the state that is still missing; nothing is changed yet."""
         rows = []
-        for place, each in enumerate(active):
+        for each in active:
             name = groups.describe(self.param_groups[each.group], each.group, each.position)
             plan = plans[each.group]
             check_data(name, each.data, each.gradient)
@@ -244,13 +250,14 @@ class Optimizer(Links, ABC):
                 if state_name not in state:
                     state[state_name] = np.zeros(each.data.shape, each.data.dtype)
             check_state(name, each.data, state, plan[1])
-            rows.append(Row(name, place, each.group, each.parameter, each.data, each.gradient, state, plan))
+            rows.append(Row(name, each.group, each.parameter, each.data, each.gradient, state, plan))
         return rows
 
-    def _update(self, row: Row, gradient: Array) -> None:
+    def _update(self, row: Row) -> None:
         """Step one parameter in NumPy."""
         element = row.data.dtype.type
-        seen = np.asarray(gradient if row.plan[2] == 1 else gradient * element(row.plan[2])).view()
+        assert row.gradient is not None
+        seen = np.asarray(row.gradient if row.plan[2] == 1 else row.gradient * element(row.plan[2])).view()
         seen.flags.writeable = False
         # An author's own states go to update whole; of ours, those that the hyper-parameters ask for, as in C.
         own = type(self).init_state is not Optimizer.init_state
@@ -278,7 +285,7 @@ class Optimizer(Links, ABC):
             if set_to_none:
                 parameter.grad = None  # type: ignore[misc]  # a parameter's grad can be cleared
             else:
-                _array(gradient)[...] = 0
+                as_array(gradient)[...] = 0
 
     def __repr__(self) -> str:
         lines = [type(self).__name__ + " ("]
@@ -286,13 +293,6 @@ class Optimizer(Links, ABC):
             values = ", ".join(f"{name}={group[name]!r}" for name in sorted(set(group) - {"params", "param_names"}))
             lines.append(f"  group {index}: {len(group['params'])} parameters, {values}")
         return "\n".join([*lines, ")"])
-
-
-def _array(gradient: Any) -> Any:
-    """Return the array of a gradient, which may be one itself."""
-    if isinstance(gradient, np.ndarray | np.generic):
-        return np.asarray(gradient)
-    return getattr(gradient, "data", gradient)
 
 
 def _bump(parameter: Parameter) -> None:

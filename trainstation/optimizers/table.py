@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from trainstation import kernels
 from trainstation.errors import KernelError, ShapeError
+from trainstation.optimizers.groups import Group
 
-__all__ = ["Active", "Plan", "Row", "Table", "check_data", "check_state"]
+__all__ = ["Active", "Plan", "Row", "Table", "as_array", "check_data", "check_state"]
 
 Array = NDArray[Any]
 DTYPES = {np.dtype(np.float32): 0, np.dtype(np.float64): 1}
@@ -24,7 +25,7 @@ Plan = tuple[int | None, tuple[str, ...], float]
 
 
 class Active(NamedTuple):
-    """One parameter that a step is to update, and the arrays that it has now."""
+    """One parameter that a step is to update, and the arrays that it has at that time."""
 
     group: int
     position: int
@@ -38,14 +39,16 @@ class Row:
     """One parameter of a step, checked."""
 
     name: str  # for error messages
-    place: int  # among the active ones
     group: int
     parameter: Any
     data: Array
-    gradient: Array | None  # None once the table is made
+    gradient: Array | None  # held while a step runs
     state: dict[str, Any]
     plan: Plan
     scalars: Sequence[float] = ()
+    # What the slot was filled from; a gradient that nobody else holds must be free to go.
+    known_state: tuple[Any, ...] = ()
+    known_gradient: Callable[[], Array | None] = lambda: None
 
     def written(self) -> list[tuple[str, Array]]:
         """Return the arrays that a step writes to, each with its name."""
@@ -55,6 +58,25 @@ class Row:
         """Whether the C rule can take this row: a compiled rule, and arrays that are contiguous."""
         arrays = (self.data, self.gradient, *(self.state[name] for name in self.plan[1]))
         return self.plan[0] is not None and all(array is not None and array.flags.c_contiguous for array in arrays)
+
+    def remember(self) -> list[weakref.ref[Array]]:
+        """Note the arrays as they are, and return weak references to those that are written."""
+        self.known_state = tuple(self.state.values())
+        assert self.gradient is not None
+        self.known_gradient = weakref.ref(self.gradient)
+        return [weakref.ref(array) for _, array in self.written()]
+
+    def still_fits(self, group: int, parameter: Any, state: Mapping[str, Any] | None) -> bool:
+        """Whether all is as it was noted, but for the gradient."""
+        return (
+            parameter is self.parameter
+            and parameter.data is self.data
+            and group == self.group
+            and self.data.flags.writeable
+            and state is not None
+            and len(state) == len(self.known_state)
+            and all(map(is_, state.values(), self.known_state))
+        )
 
 
 class Table:
@@ -68,6 +90,7 @@ class Table:
         """Raise ValueError, naming both, if bytes that are written lie within the range of another array."""
         _check_overlap(rows)
         self.rows = rows
+        self.parameters = tuple(row.parameter for row in rows)
         self.compiled = [row for row in rows if row.runs_compiled()]
         self.interpreted = [row for row in rows if not row.runs_compiled()]
         if self.compiled:
@@ -79,23 +102,51 @@ class Table:
         self._scalars = np.zeros((len(self.compiled), kernels.MAX_SCALARS))
         self._slots = self._describe()
         self._plans = plans
-        self._written = [array for row in rows for array in (row.data, *row.state.values())]
-        self._watched = [weakref.ref(array) for array in self._written if isinstance(array, np.ndarray)]
-        self._gradients = [weakref.ref(row.gradient) for row in rows if row.gradient is not None]
-        for row in rows:
-            row.gradient = None
+        self._runs = self._equal_runs()
+        self._watched = [watch for row in rows for watch in row.remember()]
 
-    def holds(self, plans: Sequence[Plan], active: Sequence[Active], states: Mapping[Any, dict[str, Any]]) -> bool:
-        """Whether the table is of exactly these, so that nothing needs to be checked again."""
-        if len(active) != len(self.rows) or plans != self._plans:
+    def _equal_runs(self) -> list[tuple[int, int]]:
+        """Return where compiled rows of one group and one t begin and end; they stay equal, for they step together."""
+        runs, place = [], 0
+        for _, run in groupby(self.compiled, key=lambda row: (row.group, int(row.state["step"]))):
+            count = sum(1 for _ in run)
+            runs.append((place, place + count))
+            place += count
+        return runs
+
+    def hold(
+        self,
+        plans: Sequence[Plan],
+        groups: Sequence[Group],
+        states: Mapping[Any, dict[str, Any]],
+        wanted: set[int] | None,
+    ) -> bool:
+        """Take hold of the gradients if the table is of exactly what is to be stepped, so that all has been checked.
+
+        Nothing is allocated that grows with the number of parameters.
+        """
+        if plans != self._plans:
             return False
-        written: list[Any] = []
-        for row, each, watch in zip(self.rows, active, self._gradients, strict=True):
-            if row.group != each.group or watch() is not each.gradient or not each.data.flags.writeable:
-                return False
-            written.append(each.data)
-            written.extend(states.get(each.parameter, {}).values())
-        return len(written) == len(self._written) and all(map(is_, written, self._written))
+        rows = iter(self.rows)
+        for index, group in enumerate(groups):
+            for parameter in group["params"]:
+                if wanted is not None and id(parameter) not in wanted:
+                    continue
+                gradient = parameter.grad
+                if gradient is None and wanted is None:
+                    continue
+                row = next(rows, None)
+                if row is None or gradient is None or not row.still_fits(index, parameter, states.get(parameter)):
+                    return False
+                row.gradient = as_array(gradient)
+                if row.gradient is not row.known_gradient():
+                    return False
+        return next(rows, None) is None
+
+    def release(self) -> None:
+        """Let go of the gradients."""
+        for row in self.rows:
+            row.gradient = None
 
     def _describe(self) -> Array:
         slots = np.zeros(len(self.compiled), kernels.SLOT)
@@ -121,25 +172,42 @@ class Table:
                 known[group, t] = scalars(group, t)
             return known[group, t]
 
-        place = 0
-        steps = zip((row.group for row in self.compiled), self._steps.tolist(), strict=True)
-        for (group, t), run in groupby(steps):
-            values = asked(group, t + 1)
-            rule = self.compiled[place].plan[0]
-            assert rule is not None
-            if len(values) != kernels.rule_scalars(rule):
-                msg = f"scalars() returned {len(values)} numbers; its rule takes {kernels.rule_scalars(rule)}"
-                raise KernelError(msg)
-            count = sum(1 for _ in run)
-            self._scalars[place : place + count, : len(values)] = values
-            place += count
+        for begin, end in self._runs:
+            steps, first = self._steps[begin:end], self.compiled[begin]
+            if steps.min() == steps.max():
+                self._scalars[begin:end, : self._count(first)] = self._counted(
+                    first, asked(first.group, int(steps[0]) + 1)
+                )
+            else:  # somebody has written to a counter
+                for place in range(begin, end):
+                    row, t = self.compiled[place], int(self._steps[place]) + 1
+                    self._scalars[place, : self._count(row)] = self._counted(row, asked(row.group, t))
         for row in self.interpreted:
             row.scalars = asked(row.group, int(row.state["step"]) + 1)
+
+    @staticmethod
+    def _count(row: Row) -> int:
+        assert row.plan[0] is not None
+        return kernels.rule_scalars(row.plan[0])
+
+    def _counted(self, row: Row, values: Sequence[float]) -> Sequence[float]:
+        """Return the scalars if the rule takes so many."""
+        if len(values) != self._count(row):
+            msg = f"scalars() returned {len(values)} numbers; its rule takes {self._count(row)}"
+            raise KernelError(msg)
+        return values
 
     def run(self) -> None:
         """Step all compiled rows in one call."""
         if self.compiled:
             kernels.run(self._slots)
+
+
+def as_array(gradient: Any) -> Any:
+    """Return the array of a gradient, which may be one itself."""
+    if isinstance(gradient, np.ndarray | np.generic):
+        return np.asarray(gradient)
+    return getattr(gradient, "data", gradient)
 
 
 def check_data(name: str, data: Any, gradient: Any) -> None:
