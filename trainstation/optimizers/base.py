@@ -255,20 +255,19 @@ class Optimizer(Links, ABC):
 
     def _update(self, row: Row) -> None:
         """Step one parameter in NumPy."""
-        element = row.data.dtype.type
         assert row.gradient is not None
-        seen = np.asarray(row.gradient if row.plan[2] == 1 else row.gradient * element(row.plan[2])).view()
+        seen = np.asarray(row.gradient if row.plan[2] == 1 else -row.gradient).view()
         seen.flags.writeable = False
         # An author's own states go to update whole; of ours, those that the hyper-parameters ask for, as in C.
         own = type(self).init_state is not Optimizer.init_state
         state = row.state if own else {name: row.state[name] for name in row.plan[1]}
         try:
-            self.update(np.asarray(row.data), seen, state, tuple(map(element, row.scalars)))
+            self.update(np.asarray(row.data), seen, state, row.scalars)
         except Exception as error:
             error.add_note(f"raised by {type(self).__name__}.update for {row.name}; parameters before it are updated")
             raise
         row.state.update(state)  # an author may have put another array in the place of one
-        row.state["step"][...] += 1
+        np.add(row.state["step"], 1, out=row.state["step"])
 
     def zero_grad(self, parameters: Sequence[Parameter] | None = None, *, set_to_none: bool = True) -> None:
         """Clear the gradients of all linked parameters, or of a list of them.

@@ -45,7 +45,7 @@ class Row:
     gradient: Array | None  # held while a step runs
     state: dict[str, Any]
     plan: Plan
-    scalars: Sequence[float] = ()
+    scalars: Sequence[Any] = ()  # for update: rounded once to the dtype of the values
     # What the slot was filled from; a gradient that nobody else holds must be free to go.
     known_state: tuple[Any, ...] = ()
     known_gradient: Callable[[], Array | None] = lambda: None
@@ -182,8 +182,13 @@ class Table:
                 for place in range(begin, end):
                     row, t = self.compiled[place], int(self._steps[place]) + 1
                     self._scalars[place, : self._count(row)] = self._counted(row, asked(row.group, t))
+        rounded: dict[tuple[int, int, type], Sequence[Any]] = {}
         for row in self.interpreted:
-            row.scalars = asked(row.group, int(row.state["step"]) + 1)
+            key = (row.group, int(row.state["step"]) + 1, row.data.dtype.type)
+            if key not in rounded:
+                with np.errstate(all="ignore"):
+                    rounded[key] = tuple(map(key[2], asked(*key[:2])))
+            row.scalars = rounded[key]
 
     @staticmethod
     def _count(row: Row) -> int:
