@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import trainstation as ts
-from trainstation.registry import Entry, OptimizerInfo, OptimizerSpec, Registry, jsonable, normalize, project
+from trainstation.jsonable import jsonable
+from trainstation.registry import Entry, OptimizerInfo, OptimizerSpec, Registry, normalize, project
 
 
 class Plain(ts.optimizers.SGD):

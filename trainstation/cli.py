@@ -17,7 +17,7 @@ import click
 import trainstation as ts
 from trainstation import plugins
 from trainstation.bench import OUT
-from trainstation.registry import jsonable
+from trainstation.jsonable import jsonable
 
 if TYPE_CHECKING:
     from trainstation.registry import OptimizerInfo

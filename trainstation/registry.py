@@ -5,17 +5,15 @@ from __future__ import annotations
 import fnmatch
 import importlib
 import inspect
-import math
 import re
 import threading
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, fields, is_dataclass
-from numbers import Integral, Real
+from dataclasses import dataclass, field
 from typing import Any
 
 from trainstation.errors import DuplicateOptimizerError, UnknownOptimizerError
 
-__all__ = ["Entry", "OptimizerInfo", "OptimizerSpec", "Registry", "jsonable", "normalize", "project"]
+__all__ = ["Entry", "OptimizerInfo", "OptimizerSpec", "Registry", "normalize", "project"]
 
 NAME = re.compile(r"[a-z0-9_.]+")
 TARGET = re.compile(r"[\w.]+:\w+")
@@ -43,23 +41,6 @@ def project(name: str) -> str:
 def _pattern(pattern: str) -> str:
     """Normalise a pattern of names; within brackets, a `-` stays what it is: a range."""
     return re.sub(r"\[[^]]*\]|-", lambda found: "_" if found[0] == "-" else found[0], pattern.lower())
-
-
-def jsonable(value: Any) -> Any:
-    """Return a value as JSON can hold it: None for what is not finite, the repr of what JSON does not know."""
-    if is_dataclass(value):
-        return {each.name: jsonable(getattr(value, each.name)) for each in fields(value)}
-    if isinstance(value, Mapping):
-        return {str(key): jsonable(each) for key, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [jsonable(each) for each in value]
-    if value is None or isinstance(value, str | bool):
-        return value
-    if isinstance(value, Integral):
-        return int(value)
-    if isinstance(value, Real):
-        return float(value) if math.isfinite(value) else None
-    return repr(value)
 
 
 @dataclass(frozen=True, slots=True)

@@ -286,11 +286,11 @@ def test_files_go_to_the_folder_and_are_named_at_start_and_end(tmp_path, monkeyp
 
 def test_a_row_is_in_the_file_when_it_has_been_written(tmp_path):
     row, handed_on = environment(), []
-    writer = Writer(tmp_path / "new" / "rows.jsonl", handed_on.append)
-    for number in range(1, 4):
+    for number in range(1, 4):  # the folder and the file are there, or not
+        writer = Writer(tmp_path / "new" / "folder" / "rows.jsonl", handed_on.append)
         writer.write(row)
         assert writer.path.read_text(encoding="utf-8").splitlines() == [to_json(row)] * number == handed_on
-    writer.close()
+        writer.close()
 
 
 def test_an_environment_is_known_by_its_id():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from trainstation.bench.problems import Problem
@@ -24,11 +25,17 @@ def _number(value: float | None, form: str) -> str:
 
 def table(problem: Problem, trials: Sequence[Trial]) -> Table:
     """Return the trials as a table, the best metric first."""
-    made = Table(title=f"{problem.name}: {problem.summary}", title_justify="left")
-    for heading in ("optimizer", "distribution"):
-        made.add_column(heading, no_wrap=True)
+    made = Table(
+        title=f"{problem.name}: {problem.summary}",
+        title_justify="left",
+        box=SIMPLE_HEAD,
+        pad_edge=False,
+        collapse_padding=True,
+    )
+    made.add_column("optimizer", min_width=9, overflow="fold")
+    made.add_column("distribution", min_width=5, overflow="fold")
     for heading in (f"test {problem.metric}", "best", "final loss", "epochs", "us / step", "us in optimizer"):
-        made.add_column(heading, justify="right", no_wrap=True)
+        made.add_column(heading, justify="right", min_width=max(map(len, heading.split())))
     made.add_column("status", no_wrap=True)
     seeds = len({trial.seed for trial in trials}) > 1
     for trial in sorted(trials, key=lambda trial: -1.0 if trial.final is None else trial.final, reverse=True):

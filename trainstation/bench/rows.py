@@ -17,7 +17,7 @@ import numpy as np
 from threadpoolctl import threadpool_info
 
 import trainstation as ts
-from trainstation.registry import jsonable
+from trainstation.jsonable import jsonable
 
 __all__ = ["SCHEMA", "Env", "OutputError", "Point", "Trial", "Writer", "environment", "to_json"]
 
