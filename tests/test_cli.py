@@ -254,3 +254,18 @@ def test_an_interrupt_is_130(monkeypatch):
 
     monkeypatch.setattr(ts, "list_optimizers", interrupted)
     assert invoke("list", code=130).strip() == "Interrupted."
+
+
+@pytest.mark.parametrize(
+    "arguments", [("list",), ("info", "loud"), ("bench", "loud", "--epochs", "1", "--out", "out")], ids=lambda a: a[0]
+)
+def test_json_alone_is_on_stdout_whatever_a_plugin_prints(tmp_path, arguments):
+    step = "    def step(self, *args):\n        print('step')\n        return super().step(*args)\n"
+    code = fakes.GOOD.format(cls="Loud", name="loud", module="loud_plugin")
+    code = code.replace("@ts.hookimpl", f"{step}print('import')\n@ts.hookimpl")
+    fakes.distribution(tmp_path, "loud", module="loud_plugin", code=code)
+    done = fakes.command(tmp_path, *arguments, "--json", OPENBLAS_NUM_THREADS="1")
+    assert done.returncode == 0, done.stderr
+    assert "import" in done.stderr
+    for line in done.stdout.splitlines():
+        json.loads(line)

@@ -361,7 +361,8 @@ def test_info_of_a_class_that_is_typed_into_an_interpreter(tmp_path):
     [
         ("no_such_module:Class", ModuleNotFoundError, "no_such_module"),
         ("json:NoSuchClass", AttributeError, "NoSuchClass"),
-        ("json:dumps", TypeError, "not a class"),
+        ("json:dumps", TypeError, "not an optimizer class"),
+        ("json:JSONDecoder", TypeError, "not an optimizer class"),
     ],
 )
 def test_a_target_that_cannot_be_imported_names_its_distribution(target, kind, text):
@@ -383,3 +384,11 @@ def test_jsonable():
     assert jsonable(value) == expected
     assert jsonable(True) is True
     json.dumps(jsonable(ts.optimizer_info("adam")), allow_nan=False)
+
+
+@pytest.mark.parametrize("cls", [int, type("Plain", (), {})])
+def test_a_class_that_is_no_optimizer_is_refused(cls):
+    with pytest.raises(TypeError, match=r"'nothing' is .*, not an optimizer class"):
+        ts.register_optimizer(cls, name="nothing")
+    with pytest.raises(ts.UnknownOptimizerError):
+        ts.get_optimizer("nothing")

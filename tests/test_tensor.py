@@ -420,3 +420,9 @@ def test_a_deep_copy_shares_nothing():
     assert same(x, np.array([1, 2], np.float32))
     assert same(x.grad, np.array([2, 4], np.float32))
     assert same(other.grad, np.array([3, 5], np.float32))
+
+
+@pytest.mark.parametrize("combine", [lambda a, b: a + b, lambda a, b: a / b, lambda a, b: a.reshape(5)])
+def test_shapes_that_do_not_fit_are_a_shape_error(combine):
+    with pytest.raises(ts.ShapeError, match="shape"):
+        combine(ts.Tensor.zeros([3, 4]), ts.Tensor.zeros([4, 5]))

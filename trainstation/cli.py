@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import inspect
 import json
+import os
 import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext, redirect_stdout
 from dataclasses import fields
 from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
@@ -25,6 +28,14 @@ if TYPE_CHECKING:
 __all__ = ["main"]
 
 as_json = click.option("--json", "as_json", is_flag=True, help="JSON on stdout, and nothing else there.")
+
+
+@contextmanager
+def _output(as_json: bool) -> Iterator[TextIO]:
+    """Give stdout; with --json all else that is printed meanwhile, by a plugin say, goes to stderr."""
+    stdout = sys.stdout
+    with redirect_stdout(sys.stderr) if as_json else nullcontext():
+        yield stdout
 
 
 class Failure(click.ClickException):
@@ -89,11 +100,12 @@ def main() -> None:
 def list_(pattern: str, as_json: bool) -> None:
     """List the registered optimizers whose name matches PATTERN (shell wildcards)."""
     infos: dict[str, OptimizerInfo] = {}
-    for name in ts.list_optimizers(pattern):
-        try:
-            infos[name] = ts.optimizer_info(name)
-        except Exception as error:  # noqa: BLE001  # one plugin whose class cannot be imported; the others are listed
-            click.echo(_cannot_be_used(name, error), err=True)
+    with _output(as_json):
+        for name in ts.list_optimizers(pattern):
+            try:
+                infos[name] = ts.optimizer_info(name)
+            except Exception as error:  # noqa: BLE001  # one plugin whose class cannot be imported; others are listed
+                click.echo(_cannot_be_used(name, error), err=True)
     if as_json:
         click.echo(json.dumps(jsonable(list(infos.values())), allow_nan=False))
         return
@@ -107,7 +119,8 @@ def list_(pattern: str, as_json: bool) -> None:
 @as_json
 def info(name: str, as_json: bool) -> None:
     """Show what NAME is: equations, defaults, and where it comes from."""
-    found = _look_up(name)
+    with _output(as_json):
+        found = _look_up(name)
     if as_json:
         click.echo(json.dumps(jsonable(found), allow_nan=False))
         return
@@ -169,20 +182,24 @@ def bench(
     from trainstation.bench.rows import OutputError
     from trainstation.bench.session import Session
 
-    for name in names:
-        _look_up(name)
-    chosen = list(dict.fromkeys(map(plugins.label_of, names))) or runner.choose()
-    schedule = runner.share(chosen, seeds) if epochs is None else runner.Schedule(chosen, [], None)
-    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-    session = Session(out / f"bench-{stamp}", schedule, epochs, seeds, sys.stdout if as_json else None)
-    try:
-        session.run()
-    except OutputError as error:
-        cause = error.__cause__
-        if isinstance(cause, OSError) and not isinstance(cause, BrokenPipeError):
-            text = f"cannot write to {out}: {cause.strerror or cause}"
-            raise Failure(text) from error
-        raise (cause or error) from None
-    except KeyboardInterrupt:
-        session.interrupted()
-        context.exit(130)
+    with _output(as_json) as stdout:
+        for name in names:
+            _look_up(name)
+        chosen = list(dict.fromkeys(map(plugins.label_of, names))) or runner.choose()
+        schedule = runner.share(chosen, seeds) if epochs is None else runner.Schedule(chosen, [], None)
+        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+        # The process tells apart two runs that start in the same second.
+        session = Session(out / f"bench-{stamp}-{os.getpid()}", schedule, epochs, seeds, stdout if as_json else None)
+        try:
+            session.run()
+        except OutputError as error:
+            cause = error.__cause__
+            if isinstance(cause, OSError) and not isinstance(cause, BrokenPipeError):
+                text = f"cannot write to {out}: {cause.strerror or cause}"
+                raise Failure(text) from error
+            raise (cause or error) from None
+        except KeyboardInterrupt:
+            session.interrupted()
+            context.exit(130)
+    if names and session.failed():
+        context.exit(3)

@@ -296,6 +296,7 @@ def register_optimizer(
     Raises:
         DuplicateOptimizerError: the name is a built-in's, or already registered by a script.
         ValueError: the name has characters that are not allowed.
+        TypeError: it is not the class of an optimizer.
 
     """
 
@@ -306,6 +307,7 @@ def register_optimizer(
             if _plugins.registry.find(f"{CORE}/{each}"):
                 msg = f"{each!r} is a built-in optimizer; choose another name"
                 raise DuplicateOptimizerError(msg)
+        entry.load()
         _plugins.registry.add(entry)
         return cls
 

@@ -139,8 +139,8 @@ class Entry:
         if isinstance(target, str):
             module, _, attribute = target.partition(":")
             target = getattr(importlib.import_module(module), attribute)
-        if not isinstance(target, type):
-            msg = f"the target {self.spec.target!r} is {target!r}, not a class"
+        if not isinstance(target, type) or not (hasattr(target, "step") and hasattr(target, "zero_grad")):
+            msg = f"the target of {self.spec.name!r} is {target!r}, not an optimizer class"
             raise TypeError(msg)
         return target
 

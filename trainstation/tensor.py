@@ -236,7 +236,13 @@ def _wrap(value: Any) -> Tensor:
 
 def apply(operation: Operation, *inputs: Any, **options: Any) -> Tensor:
     """Run an operation on tensors and numbers, and record it if a gradient may be asked for."""
-    value, vjp = operation.forward(*[x.data if isinstance(x, Tensor) else x for x in inputs], **options)
+    try:
+        value, vjp = operation.forward(*[x.data if isinstance(x, Tensor) else x for x in inputs], **options)
+    except ValueError as error:
+        if type(error) is not ValueError or "shape" not in str(error):
+            raise
+        msg = f"{operation.name}: {error}"
+        raise ShapeError(msg) from None
     result = _wrap(value)
     if operation.view and value.base is not None and np.may_share_memory(value, inputs[0].data):
         result._version = inputs[0]._version

@@ -214,3 +214,13 @@ def test_uniform():
     drawn = nn.init.uniform_(ts.Tensor.zeros(1000), 2.0, 3.0).numpy()
     assert 2 <= drawn.min() < 2.05
     assert 2.95 < drawn.max() <= 3
+
+
+def test_a_parameter_is_replaced_by_a_parameter_or_none_only():
+    layer = ts.nn.Linear(2, 3)
+    for value in (3, ts.Tensor.zeros([3, 2])):
+        with pytest.raises(TypeError, match=r"cannot assign '.*' as parameter 'weight'"):
+            layer.weight = value
+    layer.weight = ts.nn.Parameter([[1.0, 2.0]])
+    layer.bias = None
+    assert [name for name, _ in layer.named_parameters()] == ["weight"]

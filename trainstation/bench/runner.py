@@ -91,7 +91,8 @@ def run_trial(
         with np.errstate(all="ignore"):  # a run that diverges says so by its status
             status = run.train()
     except (Exception, SystemExit) as error:  # noqa: BLE001  # a stranger may raise anything; the others go on
-        reason = f"{type(error).__name__}: {error}"
+        said = [f"{type(error).__name__}: {error}".removesuffix(": "), *getattr(error, "__notes__", ())]
+        reason = "; ".join(" ".join(line.split()) for line in said)
     return run.trial(env_id, status, reason)
 
 

@@ -47,7 +47,8 @@ class Session:
         env = rows.environment()
         path = self._stem.with_suffix(".jsonl")
         writer = rows.Writer(path, self._emit if self._lines is not None else None)
-        limit = f"{schedule.seconds:.1f} s" if schedule.seconds else _counted(self._epochs or 0, "epoch")
+        slices = f"{schedule.seconds:.1f} s, evaluations included," if schedule.seconds else ""
+        limit = slices or _counted(self._epochs or 0, "epoch")
         optimizers = _counted(len(schedule.names), "optimizer")
         self._say(f"{problem.name}: {problem.summary}; {optimizers}, {limit} each")
         self._say(f"{env.cpu_model}, {env.cores} cores, {env.isa} kernels; rows go to {path}")
@@ -111,6 +112,10 @@ class Session:
         options += ["--json"] if self._lines is not None else []
         return " ".join(["trainstation bench", *names, *options])
 
+    def failed(self) -> list[str]:
+        """Return the optimizers that could not train."""
+        return [trial.optimizer for trial in self._trials if trial.status == "error"]
+
     def interrupted(self) -> None:
         """Say what is kept, and how to go on."""
         finished = [trial.optimizer for trial in self._trials]
@@ -119,6 +124,8 @@ class Session:
         self._say(f"\nInterrupted. {count} kept in {self._stem.with_suffix('.jsonl')}")
         if left:
             self._say("Go on with: " + self._command([*left, *self._schedule.left_out]))
+            if self._schedule.seconds:
+                self._say("(They share a minute anew; for equal trials in several runs say --epochs.)")
 
 
 def _counted(number: int, what: str) -> str:

@@ -25,6 +25,13 @@ class Module:
 
     training: bool = True
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        if isinstance(vars(self).get(name), Parameter) and not (value is None or isinstance(value, Parameter)):
+            kind = type(value).__name__
+            msg = f"cannot assign '{kind}' as parameter '{name}' (trainstation.nn.Parameter or None expected)"
+            raise TypeError(msg)
+        super().__setattr__(name, value)
+
     def forward(self, *inputs: Any) -> Any:
         """Compute the result; every module overrides this."""
         msg = f"{type(self).__name__} does not define forward"
