@@ -228,8 +228,8 @@ class TestStep:
             param, optimizer = linked()
             optimizer.step([param])
             g = param.grad.numpy()
-            assert np.allclose(optimizer.state[param]["exp_avg"], 0.1 * g, rtol=1e-6)
-            assert np.allclose(optimizer.state[param]["exp_avg_sq"], 0.001 * g * g, rtol=1e-5)
+            assert np.allclose(optimizer.state[param]["exp_avg"], 0.1 * g, rtol=1e-6, atol=0)
+            assert np.allclose(optimizer.state[param]["exp_avg_sq"], 0.001 * g * g, rtol=1e-5, atol=0)
 
         def test_parameter_update(self):
             param, optimizer = linked(SGD, lr=0.5)
@@ -241,7 +241,7 @@ class TestStep:
             param, optimizer = linked(lr=0.1)
             before = param.numpy().copy()
             optimizer.step([param])
-            assert np.allclose(before - param.numpy(), 0.1 * np.sign(param.grad.numpy()), rtol=1e-3)
+            assert np.allclose(before - param.numpy(), 0.1 * np.sign(param.grad.numpy()), rtol=1e-3, atol=0)
 
     class TestRequirements:
         def test_parameters_must_be_linked(self):

@@ -173,15 +173,12 @@ class Table:
             return known[group, t]
 
         for begin, end in self._runs:
-            steps, first = self._steps[begin:end], self.compiled[begin]
+            steps = self._steps[begin:end]
             if steps.min() == steps.max():
-                self._scalars[begin:end, : self._count(first)] = self._counted(
-                    first, asked(first.group, int(steps[0]) + 1)
-                )
+                self._put(begin, end, asked)
             else:  # somebody has written to a counter
                 for place in range(begin, end):
-                    row, t = self.compiled[place], int(self._steps[place]) + 1
-                    self._scalars[place, : self._count(row)] = self._counted(row, asked(row.group, t))
+                    self._put(place, place + 1, asked)
         rounded: dict[tuple[int, int, type], Sequence[Any]] = {}
         for row in self.interpreted:
             key = (row.group, int(row.state["step"]) + 1, row.data.dtype.type)
@@ -190,17 +187,16 @@ class Table:
                     rounded[key] = tuple(map(key[2], asked(*key[:2])))
             row.scalars = rounded[key]
 
-    @staticmethod
-    def _count(row: Row) -> int:
+    def _put(self, begin: int, end: int, asked: Callable[[int, int], Sequence[float]]) -> None:
+        """Write the scalars of compiled rows of one group and one t; KernelError unless the rule takes so many."""
+        row = self.compiled[begin]
+        values = asked(row.group, int(self._steps[begin]) + 1)
         assert row.plan[0] is not None
-        return kernels.rule_scalars(row.plan[0])
-
-    def _counted(self, row: Row, values: Sequence[float]) -> Sequence[float]:
-        """Return the scalars if the rule takes so many."""
-        if len(values) != self._count(row):
-            msg = f"scalars() returned {len(values)} numbers; its rule takes {self._count(row)}"
+        count = kernels.rule_scalars(row.plan[0])
+        if len(values) != count:
+            msg = f"scalars() returned {len(values)} numbers; its rule takes {count}"
             raise KernelError(msg)
-        return values
+        self._scalars[begin:end, :count] = values
 
     def run(self) -> None:
         """Step all compiled rows in one call."""
