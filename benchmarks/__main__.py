@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import argparse
+import click
 
-from benchmarks import startup
-
-BENCHMARKS = {"startup": startup}
+from benchmarks import startup, step, zero_grad
 
 
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
-    """Run what is named."""
-    listed = "\n".join(f"  {name:10}{module.__doc__}" for name, module in BENCHMARKS.items())
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks",
-        description=f"Our own benchmarks:\n{listed}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("name", choices=BENCHMARKS)
-    BENCHMARKS[parser.parse_args().name].main()
+    """Our own benchmarks; `trainstation bench` and `trainstation speed` are everyone's."""
 
+
+for module in (startup, step, zero_grad):
+    main.add_command(module.main)
 
 if __name__ == "__main__":
-    main()
+    main(prog_name="python -m benchmarks")

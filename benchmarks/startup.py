@@ -8,6 +8,8 @@ import subprocess
 import sys
 import tempfile
 
+import click
+
 ROUNDS = 21
 STATEMENTS = ("import numpy", "import trainstation")
 
@@ -21,8 +23,9 @@ def seconds(statement: str, bytecode: str) -> float:
     return float(done.stdout)
 
 
+@click.command("startup")
 def main() -> None:
-    """Measure both statements in turn, and print medians and their difference."""
+    """How long `import trainstation` takes beyond `import numpy`."""
     times: dict[str, list[float]] = {statement: [] for statement in STATEMENTS}
     with tempfile.TemporaryDirectory() as bytecode:
         for statement in STATEMENTS:

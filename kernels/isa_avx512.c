@@ -1,7 +1,10 @@
-#include "trainstation/trainstation.h"
+#include "kernels.h"
 
 #ifdef TS_X86
 #include "trainstation/simd/avx512.h"
+
+#define TS_SQUARES ts_squares_avx512
+#include "squares.h"
 
 #define TS_RULES "rules/rules.h"
 #define TS_TABLE ts_rules_avx512

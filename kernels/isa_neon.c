@@ -1,7 +1,10 @@
-#include "trainstation/trainstation.h"
+#include "kernels.h"
 
 #ifdef TS_ARM64
 #include "trainstation/simd/neon.h"
+
+#define TS_SQUARES ts_squares_neon
+#include "squares.h"
 
 #define TS_RULES "rules/rules.h"
 #define TS_TABLE ts_rules_neon

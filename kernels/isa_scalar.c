@@ -1,6 +1,9 @@
-#include "trainstation/trainstation.h"
+#include "kernels.h"
 
 #include "trainstation/simd/scalar.h"
+
+#define TS_SQUARES ts_squares_scalar
+#include "squares.h"
 
 #define TS_RULES "rules/rules.h"
 #define TS_TABLE ts_rules_scalar

@@ -17,10 +17,43 @@ uint64_t ts_fp_mode(uint64_t mode);  /* sets it, returns the former one */
 /* power.c */
 double ts_power(double base, int64_t exponent);
 
-/* dispatch.c */
-const char *ts_rule_name(int rule); /* NULL past the last one */
-int ts_rule_states(int rule);
-int ts_rule_scalars(int rule);
-void ts_step(int isa, const ts_slot *slots, int64_t n_slots);
+/* pool.c: work(context, piece) for all pieces in 0 .. n_pieces-1, each once, on at most so many threads */
+typedef void ts_work_fn(void *context, int64_t piece);
+void ts_parallel(ts_work_fn *work, void *context, int64_t n_pieces, int threads);
+
+/* rules.c: those of the core, then those that plugins have brought */
+const ts_rule *ts_rule_at(int rule); /* NULL past the last one */
+int ts_rules_add(const ts_rule *rules, int n); /* the first one's index, or -1 if there is no room for all; one
+                                                * thread at a time */
+ts_rule_fn *ts_rule_fn_at(int isa, int rule, int format); /* NULL: not even the scalar one */
+
+/* squares.h, once for each instruction set */
+enum { TS_CHUNK = 4096 };
+typedef double ts_squares_fn(const void *g, int is_double, int64_t n);
+
+/* step.c */
+enum ts_check { TS_NORM = 1, TS_FINITE = 2 };
+enum ts_result { TS_DONE, TS_STALE, TS_MOVED, TS_NONFINITE };
+
+/* An array that the step writes to: NumPy's object, and where its elements were when it was checked. */
+typedef struct ts_array {
+    const char *object;
+    const void *data;
+} ts_array;
+typedef struct ts_call {
+    const ts_slot *slots;
+    int64_t n_slots;
+    const ts_array *arrays;
+    int64_t n_arrays;
+    int64_t data_offset, flags_offset; /* of NumPy's object, as PyArray_DATA and PyArray_FLAGS read them */
+    double *partial;  /* room for n_elements / TS_CHUNK + n_slots + 1, if anything is checked */
+    double max_norm;  /* > 0: gradients are scaled so that their norm is at most this */
+    double clip;      /* in without TS_NORM: their factor; out with it */
+    double norm;      /* out with TS_NORM: of all gradients */
+    int64_t slot;     /* out: the first one that TS_NONFINITE is about */
+    int32_t check, isa, threads; /* isa and threads: those of the last step */
+} ts_call;
+int ts_step(ts_call *call, int isa, int threads);
+double ts_squares(int isa, const void *g, int is_double, int64_t n);
 
 #endif

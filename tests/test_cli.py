@@ -46,7 +46,7 @@ def zoo(tmp_path):
 @pytest.mark.parametrize("flag", ["--help", "-h"])
 def test_help(flag):
     said = invoke(flag)
-    for command in ("list", "info", "cpu", "bench"):
+    for command in ("list", "info", "cpu", "bench", "speed", "compare"):
         assert f"\n  {command} " in said
         assert invoke(command, flag).startswith("Usage: ")
 
@@ -140,13 +140,17 @@ def test_wrong_usage_is_2(arguments):
     assert "Error: " in invoke(*arguments, code=2)
 
 
-@pytest.mark.parametrize("arguments", [["info"], ["info", "--json"], ["bench"], ["bench", "adam", "--json"]])
+@pytest.mark.parametrize(
+    "arguments", [["info"], ["info", "--json"], ["bench"], ["bench", "adam", "--json"], ["speed", "adam"]]
+)
 def test_an_unknown_name_is_2_and_suggests(arguments):
     said = invoke(*arguments, "adamm", code=2)
     assert said.startswith("Error: unknown optimizer 'adamm'; did you mean 'adam'")
 
 
-@pytest.mark.parametrize("arguments", [["cpu"], ["cpu", "--json"], ["bench", "sgd"], ["bench", "sgd", "--json"]])
+@pytest.mark.parametrize(
+    "arguments", [["cpu"], ["cpu", "--json"], ["bench", "sgd"], ["bench", "sgd", "--json"], ["speed", "sgd"]]
+)
 def test_an_instruction_set_that_is_not_there_is_2(tmp_path, arguments):
     done = fakes.command(tmp_path, *arguments, TRAINSTATION_ISA="bogus")
     assert (done.returncode, done.stdout) == (2, "")
@@ -168,7 +172,7 @@ def test_what_needs_no_kernel_works_without_one(tmp_path):
         ("lazy", "'lazy' of zoo-lazy 1.0 cannot be used: ModuleNotFoundError: No module named 'zoo_no_such_module'"),
     ],
 )
-@pytest.mark.parametrize("arguments", [["info"], ["bench", "adam"]])
+@pytest.mark.parametrize("arguments", [["info"], ["bench", "adam"], ["speed", "adam"]])
 def test_a_broken_plugin_that_is_asked_for_is_3(zoo, arguments, name, text):
     done = fakes.command(zoo, *arguments, name)
     assert (done.returncode, done.stdout) == (3, "")
@@ -206,11 +210,12 @@ def test_list_shows_all_that_is_sound(zoo):
 
 
 @pytest.mark.parametrize("module", ["rich", "matplotlib", "threadpoolctl"])
-def test_bench_without_its_extra_says_which_line_brings_it(tmp_path, module):
-    code = f"import sys; sys.modules[{module!r}] = None; from trainstation.cli import main; main(['bench', 'sgd'])"
+@pytest.mark.parametrize("arguments", [["bench", "sgd"], ["speed", "sgd"], ["compare", "a", "b"]], ids=lambda a: a[0])
+def test_without_the_extra_a_line_says_what_brings_it(tmp_path, arguments, module):
+    code = f"import sys; sys.modules[{module!r}] = None; from trainstation.cli import main; main({arguments})"
     done = fakes.run(tmp_path, "-c", code, check=False)
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith(f"Error: bench needs {module}; ")
+    assert done.stderr.startswith(f"Error: {arguments[0]} needs {module}; ")
     assert done.stderr.endswith('pip install -e ".[bench]"\n')
     assert list(tmp_path.iterdir()) == []
 
@@ -227,7 +232,10 @@ def test_a_folder_that_cannot_be_written_to_is_2(tmp_path, arguments):
 
 @pytest.mark.parametrize(
     "arguments",
-    [["list"], ["info", "adam"], ["cpu", "--json"], ["bench", "sgd", "--epochs", "1"], ["bench", "sgd", "--json"]],
+    [
+        *(["list"], ["info", "adam"], ["cpu", "--json"], ["bench", "sgd", "--epochs", "1"], ["bench", "sgd", "--json"]),
+        *(["speed", "sgd", "--sizes", "8", "--samples", "5"], ["speed", "sgd", "--sizes", "8", "--json"]),
+    ],
 )
 def test_a_reader_that_has_left_is_no_news(tmp_path, arguments):
     reader, writer = os.pipe()
@@ -246,6 +254,7 @@ def test_a_reader_that_has_left_is_no_news(tmp_path, arguments):
     assert "Exception" not in done.stderr
     for path in tmp_path.glob("*/*.jsonl"):  # nor is it an optimizer's fault
         assert '"trial"' not in path.read_text()
+        assert '"speed"' not in path.read_text()
 
 
 def test_an_interrupt_is_130(monkeypatch):
@@ -257,7 +266,12 @@ def test_an_interrupt_is_130(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "arguments", [("list",), ("info", "loud"), ("bench", "loud", "--epochs", "1", "--out", "out")], ids=lambda a: a[0]
+    "arguments",
+    [
+        *(("list",), ("info", "loud"), ("bench", "loud", "--epochs", "1", "--out", "out")),
+        ("speed", "loud", "--sizes", "8", "--samples", "5"),
+    ],
+    ids=lambda a: a[0],
 )
 def test_json_alone_is_on_stdout_whatever_a_plugin_prints(tmp_path, arguments):
     step = "    def step(self, *args):\n        print('step')\n        return super().step(*args)\n"

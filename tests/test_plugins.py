@@ -54,7 +54,7 @@ def test_an_installed_plugin_is_found(tmp_path):
     assert rate == "0.25"
     assert (info["distribution"], info["version"], info["origin"]) == ("trainstation-tiger", "2.5", "plugin")
     assert (info["module"], info["file"]) == ("trainstation_tiger", str(tmp_path / "trainstation_tiger.py"))
-    assert (info["summary"], info["rule"]) == ("Fake: sgd by another name.", None)
+    assert (info["summary"], info["rule"]) == ("Fake: sgd by another name.", "sgd")
     assert set(names.split()) >= {"adam", "adamw", "rmsprop", "sgd", "tiger"}
     assert third == "tiger"
 

@@ -22,11 +22,11 @@ PROMISED = {
         optimizers schedulers kernels create_optimizer list_optimizers get_optimizer optimizer_info register_optimizer
         unregister_optimizer OptimizerSpec OptimizerInfo hookimpl set_num_threads get_num_threads
         TrainStationError UnknownOptimizerError DuplicateOptimizerError UnlinkedParameterError MissingGradientError
-        GraphError ShapeError KernelError PluginWarning NoGradientWarning
+        GraphError ShapeError KernelError KernelABIError NonFiniteGradientError PluginWarning NoGradientWarning
     """,
     "trainstation.optimizers": "Adam AdamW SGD RMSprop Optimizer",
     "trainstation.schedulers": "CosineAnnealingLR LinearLR StepLR ExponentialLR ReduceLROnPlateau SequentialLR",
-    "trainstation.kernels": "cpu isas use get_include",
+    "trainstation.kernels": "cpu isas use load get_include",
     "trainstation.nn": "Module Linear Sequential ReLU CrossEntropyLoss functional init",
     "trainstation.nn.functional": "cross_entropy",
     "trainstation.nn.init": "kaiming_uniform_",
@@ -40,11 +40,12 @@ METHODS = {
     ts.GradTrack: "enabled backward",
     ts.optimizers.Optimizer: """
         step zero_grad learning_rate set_learning_rate add_parameter add_parameters add_param_group unlink_parameter
-        is_parameter_linked parameter_count clear_states relink_parameters state_dict load_state_dict train eval states
+        is_parameter_linked parameter_count clear_states relink_parameters state_dict load_state_dict train eval states last_step
         rule init_state prepare scalars update
     """,
 }
-ADAM, REST = "betas=(0.9, 0.999), eps=1e-08", "*, maximize=False)"
+ADAM = "betas=(0.9, 0.999), eps=1e-08"
+REST = "*, maximize=False, state_dtype=None, max_grad_norm=None, on_nonfinite='ignore')"
 SIGNATURES = {
     ts.optimizers.Adam: f"(params=None, lr=0.001, {ADAM}, weight_decay=0, amsgrad=False, {REST}",
     ts.optimizers.AdamW: f"(params=None, lr=0.001, {ADAM}, weight_decay=0.01, amsgrad=False, {REST}",

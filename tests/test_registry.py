@@ -324,6 +324,9 @@ def test_info_of_a_builtin():
             "weight_decay": 1e-2,
             "amsgrad": False,
             "maximize": False,
+            "state_dtype": None,
+            "max_grad_norm": None,
+            "on_nonfinite": "ignore",
         },
         aliases=(),
         tags=("adaptive", "momentum"),
@@ -342,7 +345,7 @@ def test_info_of_a_builtin():
 def test_info_of_a_scripts_class(script):
     script(name="plain")
     info = ts.optimizer_info("plain")
-    assert (info.summary, info.origin, info.rule, info.file) == ("Plain: descent.", "script", None, __file__)
+    assert (info.summary, info.origin, info.rule, info.file) == ("Plain: descent.", "script", "sgd", __file__)
 
 
 def test_info_of_a_class_that_is_typed_into_an_interpreter(tmp_path):

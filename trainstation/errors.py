@@ -5,9 +5,11 @@ from __future__ import annotations
 __all__ = [
     "DuplicateOptimizerError",
     "GraphError",
+    "KernelABIError",
     "KernelError",
     "MissingGradientError",
     "NoGradientWarning",
+    "NonFiniteGradientError",
     "PluginWarning",
     "ShapeError",
     "TrainStationError",
@@ -39,6 +41,10 @@ class MissingGradientError(TrainStationError):
     """The parameter was asked to be updated, but has no gradient."""
 
 
+class NonFiniteGradientError(TrainStationError):
+    """A gradient has a NaN or an infinity, and the optimizer was asked to raise."""
+
+
 class GraphError(TrainStationError, RuntimeError):
     """The recorded graph cannot be run backward."""
 
@@ -49,6 +55,10 @@ class ShapeError(TrainStationError, ValueError):
 
 class KernelError(TrainStationError):
     """The compiled kernels cannot do what was asked, or the instruction set is absent here."""
+
+
+class KernelABIError(KernelError):
+    """A plugin's compiled rules were built for another version of the C headers, or describe what cannot be."""
 
 
 class PluginWarning(UserWarning):

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from trainstation.errors import DuplicateOptimizerError, UnknownOptimizerError
+from trainstation.kernels import find_rule
 
 __all__ = ["Entry", "OptimizerInfo", "OptimizerSpec", "Registry", "normalize", "project"]
 
@@ -156,7 +157,7 @@ class Entry:
             aliases=spec.aliases,
             tags=spec.tags,
             paper=spec.paper,
-            rule=getattr(cls, "rule", None),
+            rule=rule.name if (rule := find_rule(getattr(cls, "rule", None))) else None,
             distribution=self.distribution,
             version=self.version,
             module=cls.__module__,

@@ -28,13 +28,14 @@ class Tensor(Factories, Operators):
 
     """
 
-    __slots__ = ("__weakref__", "_grad", "_node", "_requires_grad", "_spare", "_version", "data")
+    __slots__ = ("__weakref__", "_grad", "_hold", "_node", "_requires_grad", "_spare", "_version", "data")
     __array_ufunc__ = None  # array + tensor is a tensor
 
     data: Array
     _requires_grad: bool
     _grad: Tensor | None
     _spare: Tensor | None  # the gradient of our own making: kept by zero_grad, written again by the next backward
+    _hold: Any  # an optimizer's: the gradient that it holds, and whether it is reading it; None
     _node: Node | None
     _version: list[int]  # one counter, shared by all tensors that share memory
 
@@ -54,7 +55,7 @@ class Tensor(Factories, Operators):
             raise TypeError(msg)
         self.data = array
         self._requires_grad = False
-        self._grad = self._spare = self._node = None
+        self._grad = self._spare = self._hold = self._node = None
         self._version = [0]
 
     @classmethod
@@ -205,14 +206,20 @@ class Tensor(Factories, Operators):
             self._grad = self._spare = Tensor.from_numpy(np.array(held.data + gradient, self.data.dtype, order="C"))
 
     def _may_reuse_spare(self) -> bool:
-        """Whether a buffer of our own was kept that still fits, and that nobody else holds by any tensor or view."""
+        """Whether a buffer of our own was kept that still fits, and that nobody else holds by any tensor or view.
+
+        An optimizer that will read it at the next step is not somebody else, unless it is reading now.
+        """
         if self._spare is None:
             return False
         buffer, array = self._spare.data, self.data
         fits = buffer.shape == array.shape and buffer.dtype == array.dtype and buffer.base is None
+        held = self._hold is not None and self._hold.gradient is buffer
         del buffer
         tensors, arrays = _references(self)
-        return fits and tensors <= _ALONE[0] and arrays <= _ALONE[1]
+        if held and self._hold.busy[0]:
+            return False
+        return fits and tensors <= _ALONE[0] and arrays <= _ALONE[1] + held
 
     def _bump_version(self) -> None:
         """Note that the values were changed in place; a backward that would read them is then an error."""
@@ -229,7 +236,7 @@ def _wrap(value: Any) -> Tensor:
     made = _blank(Tensor)
     made.data = value if type(value) is np.ndarray else np.asarray(value)
     made._requires_grad = False
-    made._grad = made._spare = made._node = None
+    made._grad = made._spare = made._hold = made._node = None
     made._version = [0]
     return made
 

@@ -4,8 +4,8 @@
  *    decay is weight_decay for Adam and 1-lr*weight_decay for AdamW */
 
 TS_INLINE void TS_FN(adam_moments)(vf g, vf *s, const vf *h) {
-    s[0] = v_add(s[0], v_mul(h[1], v_sub(g, s[0])));
-    s[1] = v_add(v_mul(h[2], s[1]), v_mul(v_mul(h[3], g), g));
+    s[0] = v_flush(v_add(s[0], v_mul(h[1], v_sub(g, s[0]))));
+    s[1] = v_flush(v_add(v_mul(h[2], s[1]), v_mul(v_mul(h[3], g), g)));
 }
 
 TS_INLINE vf TS_FN(adam_move)(vf p, vf m, vf v, const vf *h) {
@@ -13,18 +13,13 @@ TS_INLINE vf TS_FN(adam_move)(vf p, vf m, vf v, const vf *h) {
     return v_sub(p, v_div(v_mul(h[4], m), denom));
 }
 
-/* Without decay the gradient is left alone: 0 * p would turn an infinite p into NaN. */
-TS_INLINE vf TS_FN(adam_l2)(vf p, vf g, const vf *h) {
-    return v_select(v_ne(h[0], v_set1(0)), v_add(g, v_mul(h[0], p)), g);
-}
-
 TS_INLINE vf TS_FN(adam)(vf p, vf g, vf *s, const vf *h) {
-    TS_FN(adam_moments)(TS_FN(adam_l2)(p, g, h), s, h);
+    TS_FN(adam_moments)(TS_FN(l2)(p, g, h[0]), s, h);
     return TS_FN(adam_move)(p, s[0], s[1], h);
 }
 
 TS_INLINE vf TS_FN(adam_amsgrad)(vf p, vf g, vf *s, const vf *h) {
-    TS_FN(adam_moments)(TS_FN(adam_l2)(p, g, h), s, h);
+    TS_FN(adam_moments)(TS_FN(l2)(p, g, h[0]), s, h);
     s[2] = v_max(s[2], s[1]);
     return TS_FN(adam_move)(p, s[0], s[2], h);
 }

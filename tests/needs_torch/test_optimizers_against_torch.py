@@ -78,6 +78,64 @@ def test_equals_torch_over_10_steps_in_float32(name, hyper):
         torch.testing.assert_close(torch.from_numpy(p.data), q.detach())
 
 
+@pytest.mark.parametrize(("name", "hyper"), CASES)
+def test_1000_steps_in_float32_are_as_near_to_float64_as_torchs(name, hyper):
+    """The root of the mean squared error; both are mostly the rounding of the values themselves, hence the 1 %."""
+    torch.set_num_threads(1)  # small tensors: its threads would only wait for one another
+    n, rng = 8192, np.random.default_rng(3)
+    values = rng.standard_normal(n).astype(np.float32)
+    p = ts.tensor(values, requires_grad=True)
+    single, double = (torch.nn.Parameter(torch.tensor(values).to(dtype)) for dtype in (torch.float32, torch.float64))
+    mine = getattr(optimizers, name)([p], lr=0.01, **hyper)
+    theirs, exact = (getattr(torch.optim, name)([q], lr=0.01, **hyper, foreach=False) for q in (single, double))
+    for _ in range(1000):
+        g = (rng.standard_normal(n) + 0.3).astype(np.float32)
+        p.grad, single.grad, double.grad = g, torch.from_numpy(g), torch.from_numpy(g).double()
+        for optimizer in (mine, theirs, exact):
+            optimizer.step()
+    oracle = double.detach().numpy()
+    error, their_error = (np.abs(each.astype(np.float64) - oracle) for each in (p.data, single.detach().numpy()))
+    assert their_error.mean() > 0
+    assert np.sqrt((error**2).mean()) <= 1.01 * np.sqrt((their_error**2).mean())
+    assert error.max() <= 1.25 * their_error.max()
+
+
+@pytest.mark.parametrize("name", ["Adam", "AdamW", "RMSprop"])
+def test_tiny_gradients_move_as_torchs_do(name):
+    """B14 of pitfalls.md: eps was once scaled by the bias correction. With 1e-10 it is what matters."""
+    p, q = ts.tensor(np.ones(5), requires_grad=True), torch.nn.Parameter(torch.ones(5).double())
+    mine, reference = getattr(optimizers, name)([p], lr=0.1), getattr(torch.optim, name)([q], lr=0.1)
+    for t in range(20):
+        g = np.linspace(-1e-10, 1e-10, 5) * (1 + t % 3)
+        p.grad, q.grad = g, torch.tensor(g)
+        mine.step()
+        reference.step()
+    np.testing.assert_allclose(p.data, q.detach().numpy(), rtol=1e-12, atol=0)
+    beta1, beta2, eps, lr, g = 0.9, 0.999, 1e-8, 0.1, 1e-10
+    ours = lr * g / (g + eps)
+    old = lr * np.sqrt(1 - beta2) / (1 - beta1) * (1 - beta1) * g / (np.sqrt(1 - beta2) * g + eps)
+    assert abs(ours - old) > 1e-6
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("name", ["Adam", "AdamW", "SGD", "RMSprop"])
+def test_max_grad_norm_is_torchs_clip_grad_norm(name, dtype):
+    ours, theirs, mine, reference = pair(name, {}, dtype)
+    mine.max_grad_norm = 1.5
+    rng = np.random.default_rng(8)
+    for t in range(20):
+        for p, q in zip(ours, theirs, strict=True):
+            p.grad = np.asarray(rng.standard_normal(p.shape) * 10.0 ** (t % 4 - 2), dtype)
+            q.grad = torch.tensor(p.grad.data)
+        norm = torch.nn.utils.clip_grad_norm_(theirs, 1.5)
+        mine.step()
+        reference.step()
+        assert mine.last_step.grad_norm == pytest.approx(norm.item(), rel=1e-6 if dtype == np.float32 else 1e-14)
+    tolerance = {np.float32: 1e-5, np.float64: 1e-12}[dtype]
+    for p, q in zip(ours, theirs, strict=True):
+        np.testing.assert_allclose(p.data, q.detach().numpy(), rtol=tolerance, atol=tolerance)
+
+
 @pytest.mark.parametrize("name", ["Adam", "AdamW", "SGD", "RMSprop"])
 def test_state_dicts_have_torchs_keys(name):
     hyper = {"momentum": 0.9} if name in ("SGD", "RMSprop") else {}

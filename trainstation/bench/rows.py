@@ -17,9 +17,11 @@ import numpy as np
 from threadpoolctl import threadpool_info
 
 import trainstation as ts
+from trainstation.bench import machine
+from trainstation.bench.stats import Interval
 from trainstation.jsonable import jsonable
 
-__all__ = ["SCHEMA", "Env", "OutputError", "Point", "Trial", "Writer", "environment", "to_json"]
+__all__ = ["SCHEMA", "Env", "OutputError", "Point", "Row", "Speed", "Trial", "Writer", "environment", "to_json"]
 
 SCHEMA = "tsb/1"
 
@@ -32,7 +34,9 @@ class Env:
     cpu_model: str
     arch: str
     cores: int
+    caches: dict[str, int]
     ram_gib: float
+    thp: str
     system: str
     python: str
     numpy: str
@@ -97,24 +101,74 @@ class Trial:
     kind: str = "trial"
 
 
-def _cpu_model() -> str:
-    """Return what the system calls its processor."""
-    try:
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    except OSError:
-        pass
-    return platform.processor() or platform.machine()
+@dataclass(frozen=True)
+class Speed:
+    """One contender on one case: how long one call takes.
+
+    `own_threads`: whatever `threads` says, it chooses itself.
+
+    `suite` says what a call is: a step, or a probe of the memory. `status` is done, invalid (timed, but not
+    what its mathematics says: `max_err`), error or not_installed (`reason` says why). Samples are nanoseconds a call,
+    each the mean of `loops`; `low_ns` and `high_ns` are where the median lies with 95 %. `bytes_min` is what the
+    mathematics must move, `gbps` that over the median, `roof_gbps` the best that `roof`, a probe or a peer, moved.
+    `speedup` is the quotient of `baseline`'s median and this one's, with its interval: low, mid, high. `others_pct` of
+    the processors' time went to other processes and to the host meanwhile.
+    """
+
+    run_id: str
+    env_id: str
+    suite: str
+    peer: str
+    status: str
+    reason: str = ""
+    peer_version: str = ""
+    distribution: str = ""
+    is_peer: bool = False
+    hparams: dict[str, Any] = field(default_factory=dict)
+    kernel: str = ""
+    case: str = ""
+    n: int = 0
+    tensors: int = 0
+    dtype: str = ""
+    state_dtype: str = ""
+    threads: int = 0
+    own_threads: bool = False
+    mode: str = ""
+    first_ns: float | None = None
+    samples_ns: list[float] = field(default_factory=list, repr=False)
+    loops: int = 0
+    median_ns: float | None = None
+    mad_ns: float | None = None
+    low_ns: float | None = None
+    high_ns: float | None = None
+    ns_per_param: float | None = None
+    bytes_min: int | None = None
+    gbps: float | None = None
+    roof: str = ""
+    roof_gbps: float | None = None
+    roof_pct: float | None = None
+    max_err: float | None = None
+    baseline: str = ""
+    speedup: Interval | None = None
+    verdict: str = ""
+    others_pct: float | None = None
+    warnings: list[str] = field(default_factory=list)
+    schema: str = SCHEMA
+    kind: str = "speed"
+
+
+Row = Env | Point | Speed | Trial
 
 
 def environment() -> Env:
     """Describe this machine and these libraries."""
     described: dict[str, Any] = {
-        "cpu_model": _cpu_model(),
+        "cpu_model": machine.cpu_model(),
         "arch": platform.machine(),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+        "cores": machine.cores(),
+        "caches": machine.cache_sizes(),
         "ram_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
+        "thp": machine.huge_pages(),
         "system": platform.platform(),
         "python": sys.version.split()[0],
         "numpy": np.__version__,
@@ -130,7 +184,7 @@ def environment() -> Env:
     return Env(env_id=env_id, started_at=datetime.now(UTC).isoformat(timespec="seconds"), **described)
 
 
-def to_json(row: Env | Point | Trial) -> str:
+def to_json(row: Row) -> str:
     """Return a row as one line of JSON; what is not finite is null, what JSON does not know its repr."""
     # a trial's points have been rows of their own
     known = {each.name: getattr(row, each.name) for each in fields(row) if each.name != "points"}
@@ -157,7 +211,7 @@ class Writer:
         except OSError as error:
             raise OutputError from error
 
-    def write(self, row: Env | Point | Trial) -> None:
+    def write(self, row: Row) -> None:
         """Append one row; it is on its way to the disk when this returns."""
         line = to_json(row)
         try:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from trainstation.kernels import power
 from trainstation.optimizers.base import Optimizer
-from trainstation.optimizers.elementwise import maximum
+from trainstation.optimizers.elementwise import flush, maximum
 
 __all__ = ["Adam", "AdamW"]
 
@@ -24,8 +24,8 @@ class Adam(Optimizer):
     For each element, with t the number of this step of the parameter, counted from 1:
 
         g = g + weight_decay * p                    (if weight_decay is not 0)
-        m = m + (1 - beta1) * (g - m)               (exp_avg)
-        v = beta2 * v + ((1 - beta2) * g) * g       (exp_avg_sq)
+        m = flush(m + (1 - beta1) * (g - m))        (exp_avg; flush: what is no normal number becomes 0)
+        v = flush(beta2 * v + ((1 - beta2) * g) * g)                                        (exp_avg_sq)
         v^ = max(v^, v)                             (amsgrad: max_exp_avg_sq, then v^ in place of v)
         p = p - ((lr / (1 - beta1^t)) * m) / (sqrt(v) * (1 / sqrt(1 - beta2^t)) + eps)
 
@@ -37,6 +37,7 @@ class Adam(Optimizer):
         weight_decay: L2 penalty, added to the gradient.
         amsgrad: divide by the root of the largest second moment so far.
         maximize: ascend; the gradient is negated before the penalty is added.
+        state_dtype, max_grad_norm, on_nonfinite: see `Optimizer`.
 
     Papers: Kingma and Ba, Adam: A Method for Stochastic Optimization, 2014 (arXiv:1412.6980); Reddi et al., On the
     Convergence of Adam and Beyond, 2018 (amsgrad).
@@ -65,6 +66,9 @@ class Adam(Optimizer):
         amsgrad: bool = False,
         *,
         maximize: bool = False,
+        state_dtype: str | None = None,
+        max_grad_norm: float | None = None,
+        on_nonfinite: str = "ignore",
     ) -> None:
         super().__init__(
             params,
@@ -76,6 +80,9 @@ class Adam(Optimizer):
                 "amsgrad": amsgrad,
                 "maximize": maximize,
             },
+            state_dtype=state_dtype,
+            max_grad_norm=max_grad_norm,
+            on_nonfinite=on_nonfinite,
         )
 
     def validate(self, hyper: Mapping[str, Any]) -> None:
@@ -90,6 +97,10 @@ class Adam(Optimizer):
         if hyper["amsgrad"]:
             return self.rule and f"{self.rule}_amsgrad", (*self.states, *self.optional_states)
         return self.rule, self.states
+
+    def state_kinds(self, hyper: Mapping[str, Any]) -> Mapping[str, str]:  # noqa: ARG002  # whatever they are
+        """The first moment has signs, the others have none."""
+        return {"exp_avg": "signed", "exp_avg_sq": "positive", "max_exp_avg_sq": "positive"}
 
     def _decay(self, hyper: Mapping[str, Any]) -> float:
         """Return the scalar that decay is made with."""
@@ -113,8 +124,8 @@ class Adam(Optimizer):
         """Update the moments, and move along them: what Adam and AdamW have in common."""
         _, one_minus_beta1, beta2, one_minus_beta2, step_size, correction, eps = scalars
         m, v = state["exp_avg"], state["exp_avg_sq"]
-        m += one_minus_beta1 * (g - m)
-        v[...] = beta2 * v + (one_minus_beta2 * g) * g
+        m[...] = flush(m + one_minus_beta1 * (g - m))
+        v[...] = flush(beta2 * v + (one_minus_beta2 * g) * g)
         if "max_exp_avg_sq" in state:
             largest = state["max_exp_avg_sq"]
             largest[...] = maximum(largest, v)
@@ -147,8 +158,22 @@ class AdamW(Adam):
         amsgrad: bool = False,
         *,
         maximize: bool = False,
+        state_dtype: str | None = None,
+        max_grad_norm: float | None = None,
+        on_nonfinite: str = "ignore",
     ) -> None:
-        super().__init__(params, lr, betas, eps, weight_decay, amsgrad, maximize=maximize)
+        super().__init__(
+            params,
+            lr,
+            betas,
+            eps,
+            weight_decay,
+            amsgrad,
+            maximize=maximize,
+            state_dtype=state_dtype,
+            max_grad_norm=max_grad_norm,
+            on_nonfinite=on_nonfinite,
+        )
 
     def _decay(self, hyper: Mapping[str, Any]) -> float:
         return float(1 - hyper["lr"] * hyper["weight_decay"])

@@ -4,29 +4,43 @@ from __future__ import annotations
 
 import os
 import threading
-import warnings
 import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from trainstation import kernels
-from trainstation.errors import KernelError, MissingGradientError, NoGradientWarning
 from trainstation.gradtrack import enable_grad
-from trainstation.optimizers import groups
-from trainstation.optimizers.groups import Group, Parameter
+from trainstation.optimizers import groups, stored
+from trainstation.optimizers.groups import Group, Parameter, gradient_of
 from trainstation.optimizers.links import Links
-from trainstation.optimizers.table import Active, Plan, Row, Table, as_array, check_data, check_state
+from trainstation.optimizers.stepper import Stepper
 
-__all__ = ["Optimizer"]
+__all__ = ["LastStep", "Optimizer"]
 
 Array = NDArray[Any]
 Closure = Callable[[], Any]
 
 _all: weakref.WeakSet[Optimizer] = weakref.WeakSet()
+ON_NONFINITE = ("ignore", "raise", "skip")
+
+
+class LastStep(NamedTuple):
+    """What came of a step.
+
+    Attributes:
+        grad_norm: of all its gradients, before they were clipped; None unless max_grad_norm or on_nonfinite asked.
+        skipped: whether on_nonfinite="skip" left everything as it was.
+        isa: the instruction set of its compiled rows; "numpy" if it had none.
+
+    """
+
+    grad_norm: float | None
+    skipped: bool
+    isa: str
 
 
 class Optimizer(Links, ABC):
@@ -59,8 +73,31 @@ class Optimizer(Links, ABC):
     optional_states: ClassVar[tuple[str, ...]] = ()
     rule: ClassVar[str | None] = None
 
-    def __init__(self, params: Iterable[Any] | None, defaults: dict[str, Any]) -> None:
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """A class with another `update` has another meaning: it does not inherit the compiled rule."""
+        super().__init_subclass__(**kwargs)
+        if "update" in vars(cls) and "rule" not in vars(cls):
+            cls.rule = None
+
+    def __init__(
+        self,
+        params: Iterable[Any] | None,
+        defaults: dict[str, Any],
+        *,
+        state_dtype: str | None = None,
+        max_grad_norm: float | None = None,
+        on_nonfinite: str = "ignore",
+    ) -> None:
         """Link `params` (None: link later).
+
+        Args:
+            params: parameters, (name, parameter) pairs, or dicts of groups.
+            defaults: the hyper-parameters, with their values for groups that do not name their own.
+            state_dtype: how states are kept: None as the parameters are; for float32 parameters also "float32",
+                "bfloat16" or "8bit".
+            max_grad_norm: scale the gradients of a step so that their norm, over all of them, is at most this.
+            on_nonfinite: where a gradient has a NaN or an infinity: "ignore" it, "raise" or "skip" the step, which
+                both leave everything as it was.
 
         Raises:
             TypeError: something is not a parameter, or a group has an unknown key.
@@ -69,9 +106,22 @@ class Optimizer(Links, ABC):
         """
         self.defaults = {"maximize": False, **defaults}
         self.validate(self.defaults)
+        if state_dtype not in stored.STATE_DTYPES:
+            msg = f"state_dtype is one of {', '.join(map(repr, stored.STATE_DTYPES))}, not {state_dtype!r}"
+            raise ValueError(msg)
+        if on_nonfinite not in ON_NONFINITE:
+            msg = f"on_nonfinite is one of {', '.join(map(repr, ON_NONFINITE))}, not {on_nonfinite!r}"
+            raise ValueError(msg)
+        if max_grad_norm is not None and not max_grad_norm > 0:
+            msg = f"Invalid max_grad_norm value: {max_grad_norm}"
+            raise ValueError(msg)
+        self.state_dtype = state_dtype
+        self.max_grad_norm = max_grad_norm
+        self.on_nonfinite = on_nonfinite
         self.param_groups: list[Group] = []
-        self.state: dict[Any, dict[str, Any]] = {}
+        self._state = {}
         self._warned = False
+        self._last: tuple[float | None, bool, int | None] | None = None
         self._renew()
         if params is not None:
             for group in groups.as_groups(params):
@@ -80,15 +130,24 @@ class Optimizer(Links, ABC):
     def _renew(self) -> None:
         """Make what belongs to this process alone."""
         self._lock = threading.RLock()
-        self._table = Table()
+        self._stepper = Stepper()
+        self.state = self._state
         _all.add(self)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in vars(self).items() if name not in ("_lock", "_table")}
+        return {name: value for name, value in vars(self).items() if name not in ("_lock", "_stepper")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
         self._renew()
+
+    @property
+    def last_step(self) -> LastStep | None:
+        """What came of the last step; None before the first."""
+        if self._last is None:
+            return None
+        norm, skipped, isa = self._last
+        return LastStep(norm, skipped, "numpy" if isa is None else kernels.isa_name(isa))
 
     # What an author writes
 
@@ -112,9 +171,20 @@ class Optimizer(Links, ABC):
         """Return the compiled rule and the states for these hyper-parameters; override where they depend on them."""
         return self.rule, self.states
 
+    def state_kinds(self, hyper: Mapping[str, Any]) -> Mapping[str, str]:  # noqa: ARG002  # for overrides
+        """Return how `state_dtype` may keep a state: "signed", or "positive" for one that is never below zero.
+
+        Override to name those that bear the noise of rounding; what is not named keeps the parameter's dtype.
+        """
+        return {}
+
     def init_state(self, p: Parameter) -> dict[str, Any]:
         """Return the first state of a parameter; override for arrays of another shape or kind."""
         return {name: np.zeros(p.data.shape, p.data.dtype) for name in self.states}
+
+    @classmethod
+    def _keeps_own_states(cls) -> bool:
+        return cls.init_state is not Optimizer.init_state
 
     def prepare(self, active: Sequence[Parameter]) -> None:
         """Override for what is known only over all parameters of a step; called once before the updates."""
@@ -146,128 +216,12 @@ class Optimizer(Links, ABC):
         """
         with self._lock:
             loss = None
-            if callable(parameters):
+            if parameters is not None and callable(parameters):
                 with enable_grad():
                     loss = parameters()
                 parameters = None
-            mode = kernels.default_fp_mode()
-            try:
-                self._step(parameters)
-            finally:
-                kernels.restore_fp_mode(mode)
+            self._stepper.step(self, parameters)
             return loss
-
-    def _step(self, parameters: Sequence[Parameter] | None) -> None:
-        wanted = None if parameters is None else set(map(id, self._check_linked(parameters)))
-        hypers = [self._hyper(index, group) for index, group in enumerate(self.param_groups)]
-        plans = [self._plan(hyper) for hyper in hypers]
-        table, created = self._table, []
-        try:
-            if not table.hold(plans, self.param_groups, self.state, wanted):
-                self._table = table = Table(plans, self._rows(plans, self._active(wanted)))
-                created = self._take_over(table)
-            if not table.rows:
-                self._warn_once(wanted)
-                return
-            try:
-                self.prepare(table.parameters)
-                table.ask(lambda group, t: self.scalars(hypers[group], t))
-            except BaseException:
-                for parameter in created:
-                    self.state.pop(parameter, None)
-                self._forget_arrays()
-                raise
-            with np.errstate(all="ignore"):
-                for row in table.interpreted:
-                    self._update(row)
-                    _bump(row.parameter)
-            table.run()
-            for row in table.compiled:
-                _bump(row.parameter)
-        finally:
-            table.release()
-
-    def _take_over(self, table: Table) -> list[Parameter]:
-        """Make the checked states ours; return the parameters that had none."""
-        created = [row.parameter for row in table.rows if row.parameter not in self.state]
-        for row in table.rows:
-            known = self.state.setdefault(row.parameter, row.state)
-            known.update(row.state)
-            row.state = known
-        return created
-
-    def _active(self, wanted: set[int] | None) -> list[Active]:
-        """Return what is to be stepped: all that has a gradient, or what is wanted."""
-        active = []
-        for index, group in enumerate(self.param_groups):
-            for position, parameter in enumerate(group["params"]):
-                if wanted is not None and id(parameter) not in wanted:
-                    continue
-                gradient = parameter.grad
-                if gradient is not None:
-                    active.append(Active(index, position, parameter, parameter.data, as_array(gradient)))
-                elif wanted is not None:
-                    msg = f"{groups.describe(group, index, position)} has no gradient; run backward() first"
-                    raise MissingGradientError(msg)
-        return active
-
-    def _hyper(self, index: int, group: Group) -> Group:
-        """Check the hyper-parameters of a group, and return them as the step needs them."""
-        if not self.defaults.keys() <= group.keys():
-            missing = ", ".join(sorted(self.defaults.keys() - group.keys()))
-            msg = f"parameter group {index} lacks {missing}; add_param_group() fills in the defaults"
-            raise ValueError(msg)
-        try:
-            self.validate(group)
-            return groups.scaled(group)
-        except (TypeError, ValueError) as error:
-            error.add_note(f"in parameter group {index}")
-            raise
-
-    def _warn_once(self, wanted: set[int] | None) -> None:
-        if wanted is None and not self._warned:
-            self._warned = True
-            msg = "step() found no parameter with a gradient and did nothing; was backward() run?"
-            warnings.warn(msg, NoGradientWarning, stacklevel=4)
-
-    def _plan(self, hyper: Group) -> Plan:
-        rule, states = self.variant(hyper)
-        index = kernels.rule_index(rule)
-        if index is not None and kernels.rule_states(index) != len(states):
-            msg = f"{type(self).__name__} has the states {states}; its rule {rule!r} takes {kernels.rule_states(index)}"
-            raise KernelError(msg)
-        return index, states, -1.0 if hyper.get("maximize") else 1.0
-
-    def _rows(self, plans: Sequence[Plan], active: Sequence[Active]) -> list[Row]:
-        """Check all arrays, and those of the state that is still missing; nothing is changed yet."""
-        rows = []
-        for each in active:
-            name = groups.describe(self.param_groups[each.group], each.group, each.position)
-            plan = plans[each.group]
-            check_data(name, each.data, each.gradient)
-            state = dict(self.state.get(each.parameter) or {"step": 0, **self.init_state(each.parameter)})
-            for state_name in plan[1]:
-                if state_name not in state:
-                    state[state_name] = np.zeros(each.data.shape, each.data.dtype)
-            check_state(name, each.data, state, plan[1])
-            rows.append(Row(name, each.group, each.parameter, each.data, each.gradient, state, plan))
-        return rows
-
-    def _update(self, row: Row) -> None:
-        """Step one parameter in NumPy."""
-        assert row.gradient is not None
-        seen = np.asarray(row.gradient if row.plan[2] == 1 else -row.gradient).view()
-        seen.flags.writeable = False
-        # An author's own states go to update whole; of ours, those that the hyper-parameters ask for, as in C.
-        own = type(self).init_state is not Optimizer.init_state
-        state = row.state if own else {name: row.state[name] for name in row.plan[1]}
-        try:
-            self.update(np.asarray(row.data), seen, state, row.scalars)
-        except Exception as error:
-            error.add_note(f"raised by {type(self).__name__}.update for {row.name}; parameters before it are updated")
-            raise
-        row.state.update(state)  # an author may have put another array in the place of one
-        np.add(row.state["step"], 1, out=row.state["step"])
 
     def zero_grad(self, parameters: Sequence[Parameter] | None = None, *, set_to_none: bool = True) -> None:
         """Clear the gradients of all linked parameters, or of a list of them.
@@ -278,13 +232,10 @@ class Optimizer(Links, ABC):
             msg = f"zero_grad takes a list of parameters; did you mean zero_grad(set_to_none={parameters})?"
             raise TypeError(msg)
         for parameter in self._linked() if parameters is None else self._check_linked(parameters):
-            gradient = parameter.grad
-            if gradient is None:
-                continue
             if set_to_none:
                 parameter.grad = None  # type: ignore[misc]  # a parameter's grad can be cleared
-            else:
-                as_array(gradient)[...] = 0
+            elif (gradient := gradient_of(parameter)) is not None:
+                gradient[...] = 0
 
     def __repr__(self) -> str:
         lines = [type(self).__name__ + " ("]
@@ -294,17 +245,11 @@ class Optimizer(Links, ABC):
         return "\n".join([*lines, ")"])
 
 
-def _bump(parameter: Parameter) -> None:
-    """Tell a parameter that counts its versions that it was changed in place."""
-    bump = getattr(parameter, "_bump_version", None)
-    if bump is not None:
-        bump()
-
-
 def _renew_after_fork() -> None:
     """Give every optimizer of a forked child a lock that no vanished thread holds."""
     for optimizer in list(_all):
         optimizer._lock = threading.RLock()
+        optimizer._stepper.busy[0] = False
 
 
 if hasattr(os, "register_at_fork"):  # POSIX

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Group", "Parameter", "check_hyper", "describe", "make_group", "scaled"]
+__all__ = ["Group", "Parameter", "check_hyper", "describe", "gradient_of", "make_group", "scaled"]
 
 Array = NDArray[Any]
 Group = dict[str, Any]
@@ -22,13 +22,25 @@ EXTRAS = frozenset({"params", "param_names", "name", "lr_scale", "initial_lr"})
 
 
 class Parameter(Protocol):
-    """What an optimizer needs of a parameter; `trainstation.Tensor` is one."""
+    """What an optimizer needs of a parameter; `trainstation.Tensor` is one.
+
+    It may have more: `_version` (a list of one counter) or `_bump_version()`, told of a change in place; `_grad` (what
+    `grad` gives) with `_hold`, in which an optimizer notes the gradient that it holds, for whoever counts references.
+    """
 
     data: Array
 
     @property
     def grad(self) -> Any:
         """A gradient of the shape and dtype of `data` (an array, or an object with `.data`), or None."""
+
+
+def gradient_of(parameter: Any) -> Any:
+    """Return the array of a parameter's gradient, or None."""
+    gradient = parameter.grad
+    if gradient is None or isinstance(gradient, np.ndarray):
+        return gradient
+    return np.asarray(gradient) if isinstance(gradient, np.generic) else getattr(gradient, "data", gradient)
 
 
 def _finite(value: float) -> bool:

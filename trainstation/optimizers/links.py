@@ -10,9 +10,11 @@ from typing import Any, ClassVar
 import numpy as np
 
 from trainstation.errors import ShapeError, UnlinkedParameterError
-from trainstation.optimizers import groups
+from trainstation.optimizers import groups, stored
 from trainstation.optimizers.groups import Group, Parameter
-from trainstation.optimizers.table import Table
+from trainstation.optimizers.rows import first_state
+from trainstation.optimizers.states import Noted
+from trainstation.optimizers.stepper import Stepper
 
 __all__ = ["Links"]
 
@@ -23,21 +25,32 @@ class Links:
     defaults: dict[str, Any]
     optional_states: ClassVar[tuple[str, ...]]
     param_groups: list[Group]
-    state: dict[Any, dict[str, Any]]
+    _state: dict[Any, dict[str, Any]]
+    state_dtype: str | None
     _lock: threading.RLock
-    _table: Table
+    _stepper: Stepper
 
     def validate(self, hyper: Mapping[str, Any]) -> None:
         """Check the hyper-parameters of a group, before each step; override to check more."""
         groups.check_hyper(hyper)
 
-    def init_state(self, p: Parameter) -> dict[str, Any]:
-        """Return the first state of a parameter."""
+    def state_kinds(self, hyper: Mapping[str, Any]) -> Mapping[str, str]:
+        """Return how `state_dtype` may keep a state."""
         raise NotImplementedError
+
+    @property
+    def state(self) -> dict[Any, dict[str, Any]]:
+        """For each parameter that has been stepped: its step, a 0-d int64 array, and its arrays."""
+        return self._state
+
+    @state.setter
+    def state(self, value: Mapping[Any, dict[str, Any]]) -> None:
+        self._stepper.state_changed[0] = True
+        self._state = Noted(self._stepper.state_changed, value)
 
     def _forget_arrays(self) -> None:
         """Make the next step look at all arrays anew."""
-        self._table = Table()
+        self._stepper.forget()
 
     def _group(self, group: int | str) -> Group:
         if isinstance(group, str):
@@ -91,7 +104,15 @@ class Links:
         with self._lock:
             made = groups.make_group(group, self.defaults, self._linked())
             self.validate(made)
+            self._check_dtypes(made)
             self.param_groups.append(made)
+
+    def _check_dtypes(self, group: Group) -> None:
+        for position, parameter in enumerate(group["params"]):
+            if self.state_dtype is not None and parameter.data.dtype != np.float32:
+                name = groups.describe(group, len(self.param_groups), position)
+                msg = f"{name}: state_dtype={self.state_dtype!r} is for float32 parameters"
+                raise ValueError(msg)
 
     def add_parameter(self, p: Parameter) -> None:
         """Link one parameter, in the first group."""
@@ -101,6 +122,7 @@ class Links:
         """Link parameters, in the first group."""
         with self._lock:
             made = groups.make_group({"params": ps}, self.defaults, self._linked())
+            self._check_dtypes(made)
             if not self.param_groups:
                 self.param_groups.append(made)
                 return
@@ -214,23 +236,29 @@ class Links:
                     raise ValueError(msg)
                 self.validate({**current, **setting})
             state = {}
-            for group, current in zip(given, self.param_groups, strict=True):
+            for group, current, setting in zip(given, self.param_groups, settings, strict=True):
                 for number, parameter in zip(group["params"], current["params"], strict=True):
                     if number in sd["state"]:
-                        state[parameter] = self._fitting(f"parameter {number}", parameter, sd["state"][number])
+                        hyper = {**current, **setting}
+                        state[parameter] = self._fitting(f"parameter {number}", parameter, sd["state"][number], hyper)
             for current, setting in zip(self.param_groups, settings, strict=True):
                 current.update(setting)
             self.state = state
             self._forget_arrays()
 
-    def _fitting(self, label: str, parameter: Parameter, given: Mapping[str, Any]) -> dict[str, Any]:
+    def _fitting(self, label: str, parameter: Parameter, given: Mapping[str, Any], hyper: Group) -> dict[str, Any]:
         """Return a copy of one parameter's state, or raise. The optional states are there or not; a step makes them."""
-        like = np.broadcast_to(parameter.data.dtype.type(0), parameter.data.shape)
-        expected = {"step": np.zeros((), np.int64), **self.init_state(parameter)}
-        if not set(expected) <= set(given) <= {*expected, *self.optional_states}:
-            msg = f"state of {label}: {sorted(given)} was given, {sorted(expected)} is needed"
+        expected = first_state(self, parameter, hyper)  # type: ignore[arg-type]  # every Links is an Optimizer
+        kinds = self.state_kinds(hyper)
+        fmt = stored.format_of(self.state_dtype, parameter.data, kinds.values())
+        optional = stored.layout((name for name in self.optional_states if name in given), kinds, fmt, parameter.data)
+        if not set(expected) <= set(given) <= {*expected, *optional}:
+            msg = f"state of {label}: {sorted(given)} was given, {sorted({*expected, *optional})} is needed"
+            if any(name.endswith("_scale") for name in {*given} ^ {*expected, *optional}):
+                msg += "; was it saved with another state_dtype?"
             raise ValueError(msg)
-        expected.update({name: like for name in self.optional_states if name in given})
+        for name, (shape, dtype) in optional.items():
+            expected[name] = np.broadcast_to(np.zeros((), dtype), shape)
         step = int(given["step"])
         if step < 0 or step != given["step"]:
             msg = f"state of {label}: step is {given['step']}, not a count"
@@ -245,7 +273,7 @@ class Links:
             elif np.shape(value) != first.shape or np.asarray(value).dtype != first.dtype:
                 msg = (
                     f"state of {label}: {name} has shape {np.shape(value)} and dtype {np.asarray(value).dtype}, "
-                    f"not {first.shape} and {first.dtype}"
+                    f"not {first.shape} and {first.dtype} (state_dtype is {self.state_dtype!r})"
                 )
                 raise ShapeError(msg)
             else:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainstation.optimizers.base import Optimizer
-from trainstation.optimizers.elementwise import maximum
+from trainstation.optimizers.elementwise import flush, maximum
 
 __all__ = ["RMSprop"]
 
@@ -22,10 +22,10 @@ class RMSprop(Optimizer):
     For each element:
 
         g = g + weight_decay * p                        (if weight_decay is not 0)
-        v = alpha * v + ((1 - alpha) * g) * g           (square_avg)
-        a = a + (1 - alpha) * (g - a)                   (centered: grad_avg)
+        v = flush(alpha * v + ((1 - alpha) * g) * g)    (square_avg; flush: what is no normal number becomes 0)
+        a = flush(a + (1 - alpha) * (g - a))            (centered: grad_avg)
         d = sqrt(v) + eps                               (centered: sqrt(max(v - a * a, 0)) + eps)
-        b = momentum * b + g / d                        (momentum: momentum_buffer)
+        b = flush(momentum * b + g / d)                 (momentum: momentum_buffer)
         p = p - lr * b                                  (without momentum: p - (lr * g) / d)
 
     Args:
@@ -37,6 +37,7 @@ class RMSprop(Optimizer):
         momentum: how much of the last direction is kept, >= 0.
         centered: subtract the square of the gradient's mean; where rounding makes the difference negative it is 0.
         maximize: ascend; the gradient is negated before the penalty is added.
+        state_dtype, max_grad_norm, on_nonfinite: see `Optimizer`.
 
     Sources: Tieleman and Hinton, Lecture 6.5 of Neural Networks for Machine Learning, 2012; centered: Graves,
     Generating Sequences With Recurrent Neural Networks, 2013 (arXiv:1308.0850).
@@ -53,6 +54,7 @@ class RMSprop(Optimizer):
 
     states = ("square_avg",)
     optional_states = ("grad_avg", "momentum_buffer")
+    rule = "rmsprop"
 
     def __init__(
         self,
@@ -65,6 +67,9 @@ class RMSprop(Optimizer):
         centered: bool = False,
         *,
         maximize: bool = False,
+        state_dtype: str | None = None,
+        max_grad_norm: float | None = None,
+        on_nonfinite: str = "ignore",
     ) -> None:
         super().__init__(
             params,
@@ -77,13 +82,23 @@ class RMSprop(Optimizer):
                 "centered": centered,
                 "maximize": maximize,
             },
+            state_dtype=state_dtype,
+            max_grad_norm=max_grad_norm,
+            on_nonfinite=on_nonfinite,
         )
 
     def variant(self, hyper: Mapping[str, Any]) -> tuple[str | None, tuple[str, ...]]:
         """Centering and momentum have a state each."""
-        centered = ("grad_avg",) if hyper["centered"] else ()
-        momentum = ("momentum_buffer",) if hyper["momentum"] else ()
-        return self.rule, (*self.states, *centered, *momentum)
+        rule: str | None = self.rule
+        states: tuple[str, ...] = self.states
+        for word, state in (("centered", "grad_avg"), ("momentum", "momentum_buffer")):
+            if hyper[word]:
+                rule, states = rule and f"{rule}_{word}", (*states, state)
+        return rule, states
+
+    def state_kinds(self, hyper: Mapping[str, Any]) -> Mapping[str, str]:
+        """Centered, the two averages stay exact: their difference would cancel what is left of them."""
+        return {"momentum_buffer": "signed"} | ({} if hyper["centered"] else {"square_avg": "positive"})
 
     def scalars(self, hyper: Mapping[str, Any], t: int) -> Sequence[float]:  # noqa: ARG002  # no bias correction
         """Return weight_decay, alpha, 1-alpha, eps, momentum, lr."""
@@ -96,15 +111,15 @@ class RMSprop(Optimizer):
         if weight_decay != 0:
             g = g + weight_decay * p
         v = state["square_avg"]
-        v[...] = alpha * v + (one_minus_alpha * g) * g
+        v[...] = flush(alpha * v + (one_minus_alpha * g) * g)
         if "grad_avg" in state:
             a = state["grad_avg"]
-            a += one_minus_alpha * (g - a)
+            a[...] = flush(a + one_minus_alpha * (g - a))
             v = maximum(v - a * a, np.zeros_like(v))
         d = np.sqrt(v) + eps
         if "momentum_buffer" in state:
             buffer = state["momentum_buffer"]
-            buffer[...] = momentum * buffer + g / d
+            buffer[...] = flush(momentum * buffer + g / d)
             p -= lr * buffer
         else:
             p -= (lr * g) / d

@@ -8,6 +8,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from trainstation.optimizers.base import Optimizer
+from trainstation.optimizers.elementwise import flush
 
 __all__ = ["SGD"]
 
@@ -20,7 +21,8 @@ class SGD(Optimizer):
     For each element, with t the number of this step of the parameter, counted from 1:
 
         g = g + weight_decay * p                    (if weight_decay is not 0)
-        b = momentum * b + (1 - dampening) * g      (momentum: momentum_buffer; at t = 1: b = g)
+        b = flush(momentum * b + (1 - dampening) * g)       (momentum: momentum_buffer; at t = 1: b = g;
+                                                             flush: what is no normal number becomes 0)
         d = g + momentum * b                        (nesterov; else d = b, or g without momentum)
         p = p - lr * d
 
@@ -32,6 +34,7 @@ class SGD(Optimizer):
         weight_decay: L2 penalty, added to the gradient.
         nesterov: look ahead along the momentum; needs momentum > 0 and dampening = 0.
         maximize: ascend; the gradient is negated before the penalty is added.
+        state_dtype, max_grad_norm, on_nonfinite: see `Optimizer`.
 
     Paper: Sutskever et al., On the importance of initialization and momentum in deep learning, 2013.
 
@@ -46,6 +49,7 @@ class SGD(Optimizer):
     """
 
     optional_states = ("momentum_buffer",)
+    rule = "sgd"
 
     def __init__(
         self,
@@ -57,6 +61,9 @@ class SGD(Optimizer):
         nesterov: bool = False,
         *,
         maximize: bool = False,
+        state_dtype: str | None = None,
+        max_grad_norm: float | None = None,
+        on_nonfinite: str = "ignore",
     ) -> None:
         super().__init__(
             params,
@@ -68,6 +75,9 @@ class SGD(Optimizer):
                 "nesterov": nesterov,
                 "maximize": maximize,
             },
+            state_dtype=state_dtype,
+            max_grad_norm=max_grad_norm,
+            on_nonfinite=on_nonfinite,
         )
 
     def validate(self, hyper: Mapping[str, Any]) -> None:
@@ -78,8 +88,14 @@ class SGD(Optimizer):
             raise ValueError(msg)
 
     def variant(self, hyper: Mapping[str, Any]) -> tuple[str | None, tuple[str, ...]]:
-        """Without momentum there is no state."""
-        return self.rule, self.optional_states if hyper["momentum"] else ()
+        """Momentum has a rule and a state of its own."""
+        if hyper["momentum"]:
+            return self.rule and f"{self.rule}_momentum", self.optional_states
+        return self.rule, ()
+
+    def state_kinds(self, hyper: Mapping[str, Any]) -> Mapping[str, str]:  # noqa: ARG002  # whatever they are
+        """The buffer has signs."""
+        return {"momentum_buffer": "signed"}
 
     def scalars(self, hyper: Mapping[str, Any], t: int) -> Sequence[float]:
         """Return weight_decay, the two factors of the buffer (0 and 1 at t = 1), Nesterov's factor of it, lr."""
@@ -94,6 +110,6 @@ class SGD(Optimizer):
             g = g + weight_decay * p
         if "momentum_buffer" in state:
             buffer = state["momentum_buffer"]
-            buffer[...] = keep * buffer + add * g
+            buffer[...] = flush(keep * buffer + add * g)
             g = g + look_ahead * buffer if look_ahead != 0 else buffer
         p -= lr * g

@@ -1,16 +1,22 @@
-"""Lion, in NumPy."""
+"""Lion: its meaning in NumPy, and its compiled rule if this installation has one."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from importlib import resources
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
+from trainstation import kernels
 from trainstation.optimizers import Optimizer
+from trainstation.optimizers.elementwise import flush, sign
 
 Array = NDArray[Any]
+
+library = resources.files("trainstation_lion") / "_lion.so"
+if library.is_file():  # otherwise `update` steps
+    kernels.load(str(library))
 
 
 class Lion(Optimizer):
@@ -21,7 +27,7 @@ class Lion(Optimizer):
         c = beta1 * m + (1 - beta1) * g
         p = p * (1 - lr * weight_decay)
         p = p - lr * sign(c)
-        m = beta2 * m + (1 - beta2) * g     (exp_avg)
+        m = flush(beta2 * m + (1 - beta2) * g)      (exp_avg; flush: what is no normal number becomes 0)
 
     Args:
         params: parameters, (name, parameter) pairs, or dicts of groups; None to link them later.
@@ -29,11 +35,13 @@ class Lion(Optimizer):
         betas: of the direction and of the momentum, each in [0, 1).
         weight_decay: decoupled, multiplied by `lr`; the paper advises three to ten times AdamW's.
         maximize: ascend.
+        state_dtype, max_grad_norm, on_nonfinite: see `Optimizer`.
 
     Paper: Chen et al., Symbolic Discovery of Optimization Algorithms, 2023 (arXiv:2302.06675).
     """
 
     states = ("exp_avg",)
+    rule = "lion"
 
     def __init__(
         self,
@@ -43,8 +51,28 @@ class Lion(Optimizer):
         weight_decay: float = 0,
         *,
         maximize: bool = False,
+        state_dtype: str | None = None,
+        max_grad_norm: float | None = None,
+        on_nonfinite: str = "ignore",
     ) -> None:
-        super().__init__(params, {"lr": lr, "betas": betas, "weight_decay": weight_decay, "maximize": maximize})
+        super().__init__(
+            params,
+            {"lr": lr, "betas": betas, "weight_decay": weight_decay, "maximize": maximize},
+            state_dtype=state_dtype,
+            max_grad_norm=max_grad_norm,
+            on_nonfinite=on_nonfinite,
+        )
+
+    def validate(self, hyper: Mapping[str, Any]) -> None:
+        """Check the hyper-parameters; there are two betas."""
+        super().validate(hyper)
+        if len(hyper["betas"]) != 2:  # noqa: PLR2004
+            msg = f"betas are two numbers, not {hyper['betas']!r}"
+            raise ValueError(msg)
+
+    def state_kinds(self, hyper: Mapping[str, Any]) -> Mapping[str, str]:  # noqa: ARG002  # whatever they are
+        """The momentum has signs."""
+        return {"exp_avg": "signed"}
 
     def scalars(self, hyper: Mapping[str, Any], t: int) -> Sequence[float]:  # noqa: ARG002  # no bias correction
         """Return 1-lr*weight_decay, beta1, 1-beta1, beta2, 1-beta2, lr."""
@@ -57,5 +85,5 @@ class Lion(Optimizer):
         m = state["exp_avg"]
         c = beta1 * m + one_minus_beta1 * g
         p *= keep
-        p -= lr * np.sign(c)
-        m[...] = beta2 * m + one_minus_beta2 * g
+        p -= lr * sign(c)
+        m[...] = flush(beta2 * m + one_minus_beta2 * g)

@@ -1,0 +1,2 @@
+#define TS_RULES "lion.h"
+#include "trainstation/plugin.h"

@@ -1,0 +1,2 @@
+#define TS_RULES "operations.h"
+#include "trainstation/plugin.h"

@@ -1,0 +1,67 @@
+"""What the commands have in common: how they fail, look names up, and keep stdout clean."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext, redirect_stdout
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+import click
+
+import trainstation as ts
+from trainstation import plugins
+from trainstation.bench import OUT
+
+if TYPE_CHECKING:
+    from trainstation.registry import OptimizerInfo
+
+__all__ = ["Failure", "as_json", "cannot_be_used", "look_up", "out_folder", "output"]
+
+as_json = click.option("--json", "as_json", is_flag=True, help="JSON on stdout, and nothing else there.")
+out_folder = click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=OUT,
+    show_default=True,
+    help="Folder of the rows and the pictures.",
+)
+
+
+class Failure(click.ClickException):
+    """A message and an exit code: 2 usage or an unknown name, 3 a broken plugin was asked for."""
+
+    def __init__(self, message: str, exit_code: int = 2) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code  # type: ignore[misc]  # click reads it from the instance
+
+
+@contextmanager
+def output(as_json: bool) -> Iterator[TextIO]:
+    """Give stdout; with --json all else that is printed meanwhile, by a plugin say, goes to stderr."""
+    stdout = sys.stdout
+    with redirect_stdout(sys.stderr) if as_json else nullcontext():
+        yield stdout
+
+
+def look_up(name: str) -> OptimizerInfo:
+    """Describe an optimizer, or fail with the right exit code."""
+    try:
+        return ts.optimizer_info(name)
+    except ts.UnknownOptimizerError as error:
+        broken = plugins.broken_plugin(name)
+        if broken is None:
+            raise Failure(str(error)) from error
+        text = f"{name!r} cannot be used: {broken}"
+        raise Failure(text, 3) from error
+    except ts.DuplicateOptimizerError as error:
+        raise Failure(str(error)) from error
+    except Exception as error:  # the target of a plugin may raise anything when it is imported
+        raise Failure(cannot_be_used(name, error), 3) from error
+
+
+def cannot_be_used(name: str, error: Exception) -> str:
+    """Say that an optimizer of this name could not be imported, and whose it is."""
+    entry = plugins.find_optimizer(name)
+    return f"{name!r} of {entry.distribution} {entry.version} cannot be used: {type(error).__name__}: {error}"

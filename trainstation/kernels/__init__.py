@@ -1,0 +1,71 @@
+"""The only door to compiled code: what this machine can run, what is in use, and one call for a whole step.
+
+The instruction set is chosen when it is first needed: the widest that this machine can run, or the one that the
+environment variable TRAINSTATION_ISA names (scalar, avx2, avx512, neon).
+"""
+
+from __future__ import annotations
+
+from trainstation.kernels.isa import active, cpu, get_include, isa, isa_name, isas, use
+from trainstation.kernels.rules import Rule, find_rule, load, rules
+from trainstation.kernels.step import (
+    BFLOAT16_STATE,
+    BLOCK,
+    DEFAULT_FP_MODE,
+    DONE,
+    EIGHT_BIT_STATE,
+    FLOAT32,
+    FLOAT64,
+    MAX_SCALARS,
+    MAX_STATES,
+    MOVED,
+    NONFINITE,
+    SLOT,
+    STALE,
+    Call,
+    Scalars,
+    address,
+    default_fp_mode,
+    power,
+    restore_fp_mode,
+    run_rule,
+    squares,
+)
+from trainstation.kernels.threads import get_num_threads, set_num_threads
+
+__all__ = [
+    "BFLOAT16_STATE",
+    "BLOCK",
+    "DEFAULT_FP_MODE",
+    "DONE",
+    "EIGHT_BIT_STATE",
+    "FLOAT32",
+    "FLOAT64",
+    "MAX_SCALARS",
+    "MAX_STATES",
+    "MOVED",
+    "NONFINITE",
+    "SLOT",
+    "STALE",
+    "Call",
+    "Rule",
+    "Scalars",
+    "active",
+    "address",
+    "cpu",
+    "default_fp_mode",
+    "find_rule",
+    "get_include",
+    "get_num_threads",
+    "isa",
+    "isa_name",
+    "isas",
+    "load",
+    "power",
+    "restore_fp_mode",
+    "rules",
+    "run_rule",
+    "set_num_threads",
+    "squares",
+    "use",
+]

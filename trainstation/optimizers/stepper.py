@@ -1,0 +1,214 @@
+"""What `Optimizer.step` does: follow what has changed, check what is new, run."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from trainstation import kernels
+from trainstation.errors import NoGradientWarning, NonFiniteGradientError
+from trainstation.kernels import DONE, NONFINITE
+from trainstation.optimizers import groups
+from trainstation.optimizers.groups import Group, Parameter
+from trainstation.optimizers.rows import Row, plan_of, rows_of, update_row
+from trainstation.optimizers.states import Noted
+from trainstation.optimizers.table import Table
+
+if TYPE_CHECKING:
+    from trainstation.optimizers.base import Optimizer
+
+__all__ = ["Stepper"]
+
+# A parameter, its counter, and the names of states that it did not have.
+Added = tuple[Any, int, list[str]]
+
+
+class Stepper:
+    """The table of an optimizer, and what else its steps keep. It does not hold the optimizer: they would be a cycle.
+
+    Attributes:
+        busy: whether a step is reading gradients.
+        state_changed: whether anybody but a step has written to the optimizer's state.
+
+    """
+
+    __slots__ = ("_hypers", "_table", "busy", "state_changed")
+
+    def __init__(self) -> None:
+        self.busy = [False]
+        self.state_changed = [True]
+        self._table = Table()
+        self._hypers: list[Group] = []
+
+    def forget(self) -> None:
+        """Look at all arrays anew at the next step."""
+        self._table.watch.drop()
+        self._table = Table()
+        self.state_changed[0] = True
+
+    def step(self, optimizer: Optimizer, parameters: Sequence[Parameter] | None) -> None:
+        """Step all that has a gradient, or exactly these."""
+        mode = kernels.default_fp_mode()  # scalars are computed in Python
+        try:
+            table = self._table
+            if not self.state_changed[0] and (
+                table.watch.is_current(optimizer.param_groups, parameters) or self._follow(optimizer, table, parameters)
+            ):
+                self._run(optimizer, table)
+            else:
+                self._build(optimizer, parameters)
+        finally:
+            if mode != kernels.DEFAULT_FP_MODE:
+                kernels.restore_fp_mode(mode)
+
+    def _follow(self, optimizer: Optimizer, table: Table, parameters: Sequence[Parameter] | None) -> bool:
+        """Take changed hyper-parameters and other gradients; False if the table no longer fits."""
+        changed = table.watch.changed_groups(optimizer.param_groups)
+        if changed is None:
+            return False
+        for index in changed:
+            group = optimizer.param_groups[index]
+            hyper = _hyper(optimizer, index, group)
+            if plan_of(optimizer, hyper) != table.plans[index]:
+                return False
+            self._hypers[index] = hyper
+            table.watch.note_group(index, group)
+        return table.follow(optimizer.param_groups, parameters)
+
+    def _build(self, optimizer: Optimizer, parameters: Sequence[Parameter] | None) -> bool:
+        """Check everything anew, make the table, and step as `_run`; what is raised leaves no new state behind."""
+        wanted = None if parameters is None else optimizer._check_linked(parameters)
+        hypers = [_hyper(optimizer, index, group) for index, group in enumerate(optimizer.param_groups)]
+        plans = [plan_of(optimizer, hyper) for hyper in hypers]
+        table = Table(optimizer.param_groups, plans, rows_of(optimizer, plans, hypers, wanted), wanted)
+        self.state_changed[0] = True  # should an interrupt come before the states are the table's
+        self._table.watch.drop()
+        self._table, self._hypers = table, hypers
+        added = self._take_over(optimizer, table)
+        is_done = False
+        try:
+            if table.rows:
+                is_done = self._run(optimizer, table)
+            else:
+                optimizer._last = None, False, None
+                _warn_once(optimizer, wanted)
+        finally:
+            if not is_done:
+                _take_back(optimizer, added)
+        return is_done
+
+    def _take_over(self, optimizer: Optimizer, table: Table) -> list[Added]:
+        """Make the checked states ours; return what was added to them."""
+        added = []
+        for row in table.rows:
+            known = optimizer.state.get(row.parameter)
+            names = [name for name in row.state if known is None or name not in known]
+            if names:
+                added.append((row.parameter, int(row.state["step"]), names))
+            if isinstance(known, Noted):
+                known.update(row.state)
+            else:
+                known = optimizer.state[row.parameter] = Noted(self.state_changed, row.state)
+            row.state = known
+        self.state_changed[0] = False
+        return added
+
+    def _run(self, optimizer: Optimizer, table: Table) -> bool:
+        """Step the rows of a table, all of which have been checked; False if the policy was to skip."""
+        self.busy[0] = True
+        try:
+            optimizer.prepare(table.parameters)
+            if table.interpreted:
+                return self._run_interpreted(optimizer, table)
+            table.ask(optimizer.scalars, self._hypers)
+            result = _call(optimizer, table)
+        finally:
+            self.busy[0] = False
+        if result == DONE:
+            return True
+        if result == NONFINITE:
+            return _refuse(optimizer, table.compiled[table.call.wrong_slot], table.call.norm)
+        return self._build(optimizer, table.watch.wanted)  # somebody has written to a counter, frozen or moved an array
+
+    def _run_interpreted(self, optimizer: Optimizer, table: Table) -> bool:
+        """Step where some rows have no compiled rule: those in NumPy, in order, then the others in one call."""
+        with np.errstate(all="ignore"):
+            if not (table.is_writable() and table.counters_agree()):
+                return self._build(optimizer, table.watch.wanted)
+            table.ask(optimizer.scalars, self._hypers)
+            norm, clip = None, 1.0
+            if optimizer.max_grad_norm is not None or optimizer.on_nonfinite != "ignore":
+                norm, clip, wrong = table.measure(optimizer.max_grad_norm)
+                if wrong is not None and optimizer.on_nonfinite != "ignore":
+                    return _refuse(optimizer, wrong, norm)
+            try:
+                for row in table.interpreted:
+                    update_row(optimizer, row, clip)
+            except BaseException:
+                table.bump()
+                raise
+        if table.compiled:
+            table.call.scaled(clip)
+        optimizer._last = norm, False, table.call.isa if table.compiled else None
+        table.advance()
+        return True
+
+
+def _take_back(optimizer: Optimizer, added: Sequence[Added]) -> None:
+    """Remove what a step that was not made has added to states."""
+    for parameter, step, names in added:
+        state = optimizer.state[parameter]
+        if state["step"] == step:  # an `update` that raised may have come after it
+            for name in names:
+                del state[name]
+        if not state:
+            del optimizer.state[parameter]
+
+
+def _call(optimizer: Optimizer, table: Table) -> int:
+    """Make the one call, with a look at all gradients before if that is asked for."""
+    try:
+        if optimizer.max_grad_norm is None and optimizer.on_nonfinite == "ignore":
+            result = table.call()
+            optimizer._last = None, False, table.call.isa
+        else:
+            result = table.call.measured(optimizer.max_grad_norm, optimizer.on_nonfinite != "ignore")
+            optimizer._last = table.call.norm, False, table.call.isa
+        if result == DONE:
+            table.advance()
+    except BaseException:
+        table.bump()  # an interrupt may come between the call and what follows it
+        raise
+    return result
+
+
+def _refuse(optimizer: Optimizer, row: Row, norm: float) -> bool:
+    if optimizer.on_nonfinite == "raise":
+        msg = f"{row.name}: its gradient has a NaN or an infinity; nothing was changed"
+        raise NonFiniteGradientError(msg)
+    optimizer._last = norm, True, None
+    return False
+
+
+def _hyper(optimizer: Optimizer, index: int, group: Group) -> Group:
+    """Check the hyper-parameters of a group, and return them as the step needs them."""
+    if not optimizer.defaults.keys() <= group.keys():
+        missing = ", ".join(sorted(optimizer.defaults.keys() - group.keys()))
+        msg = f"parameter group {index} lacks {missing}; add_param_group() fills in the defaults"
+        raise ValueError(msg)
+    try:
+        optimizer.validate(group)
+        return groups.scaled(group)
+    except (TypeError, ValueError) as error:
+        error.add_note(f"in parameter group {index}")
+        raise
+
+
+def _warn_once(optimizer: Optimizer, wanted: Sequence[Parameter] | None) -> None:
+    if wanted is None and not optimizer._warned:
+        optimizer._warned = True
+        msg = "step() found no parameter with a gradient and did nothing; was backward() run?"
+        warnings.warn(msg, NoGradientWarning, stacklevel=5)

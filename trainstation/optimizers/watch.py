@@ -1,0 +1,162 @@
+"""Whether a step can go on with what the last one checked: the same groups, parameters, values and gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from operator import is_
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainstation.optimizers.groups import Group, gradient_of
+from trainstation.optimizers.rows import Hold, Row
+
+__all__ = ["Watch"]
+
+Array = NDArray[Any]
+
+
+class Watch:
+    """What the rows of a table were made of.
+
+    Values are compared by identity, as are gradients, which it holds: their owners are told (`_hold`), for backward
+    must see whether anybody else needs the buffer. Looking allocates nothing that grows with the number of parameters.
+    """
+
+    def __init__(self, groups: Sequence[Group], rows: Sequence[Row], wanted: Sequence[Any] | None) -> None:
+        """Note the groups, and for each parameter its array and gradient; `wanted`: the list that was asked for."""
+        self.wanted = None if wanted is None else list(wanted)
+        self._rows = {id(row.parameter): row for row in rows}
+        self._owned = all(array.flags.owndata for row in rows for array, _, is_written in row.arrays() if is_written)
+        self._groups = [_snapshot(group) for group in groups]
+        self._linked = [list(group["params"]) for group in groups]
+        self._lists: list[tuple[list[Array], list[Hold], Callable[..., bool]]] = []
+        nothing = Hold(None, [False])
+        for parameters in self._linked if self.wanted is None else [self.wanted]:
+            holds = [self._rows[id(each)].hold if id(each) in self._rows else nothing for each in parameters]
+            is_ours = all(hasattr(parameter, "_hold") for parameter in parameters)
+            datas = [parameter.data for parameter in parameters]
+            self._lists.append((datas, holds, _unmoved if is_ours else _unmoved_foreign))
+            for parameter, hold in zip(parameters, holds, strict=True):
+                if hasattr(parameter, "_hold") and hold.gradient is not None:
+                    parameter._hold = hold
+
+    def __del__(self) -> None:
+        """Leave nothing behind."""
+        self.drop()
+
+    def drop(self) -> None:
+        """Tell the parameters that their gradients are held no longer."""
+        for row in self._rows.values():
+            if getattr(row.parameter, "_hold", None) is row.hold:
+                row.parameter._hold = None
+
+    def changed_groups(self, groups: Sequence[Group]) -> list[int] | None:
+        """Return which groups have other hyper-parameters than at the last step; None if there are other groups."""
+        if len(groups) != len(self._groups):
+            return None
+        return [index for index, known in enumerate(self._groups) if not _equal(groups[index], known)]
+
+    def note_group(self, index: int, group: Group) -> None:
+        """Take the hyper-parameters of a group as they are now."""
+        self._groups[index] = _snapshot(group)
+
+    def is_current(self, groups: Sequence[Group], wanted: Sequence[Any] | None) -> bool:
+        """Whether nothing has changed, so that all has been checked."""
+        if len(groups) != len(self._groups):
+            return False
+        try:
+            if wanted is None and self.wanted is None:
+                lists = zip(groups, self._groups, self._lists)  # noqa: B905  # as many of each; every step looks here
+                for group, known, (datas, holds, unmoved) in lists:
+                    if group != known or not unmoved(group["params"], datas, holds):
+                        return False
+                return True
+            if list(groups) != self._groups or not self._asks_for(groups, wanted):
+                return False
+        except ValueError:  # arrays among the hyper-parameters compare element by element
+            return False
+        datas, holds, unmoved = self._lists[0]
+        return unmoved(wanted, datas, holds)
+
+    def _asks_for(self, groups: Sequence[Group], wanted: Sequence[Any] | None) -> bool:
+        """Whether a list of parameters is that of the last step, and all is linked that was."""
+        if wanted is None or self.wanted is None:
+            return wanted is self.wanted
+        return _same(wanted, self.wanted) and all(
+            _same(group["params"], linked) for group, linked in zip(groups, self._linked, strict=True)
+        )
+
+    def moved_gradients(self, groups: Sequence[Group], wanted: Sequence[Any] | None) -> list[Row] | None:
+        """Take other gradients; None if more has changed, or one needs another look at the whole table.
+
+        An array that owns its memory overlaps with no other that owns its own.
+        """
+        if not self._owned or len(groups) != len(self._linked) or not self._asks_for(groups, wanted):
+            return None
+        found: list[tuple[list[Hold], int, Array, Row]] = []
+        lists = [group["params"] for group in groups] if wanted is None else [wanted]
+        for parameters, (datas, holds, _) in zip(lists, self._lists, strict=True):
+            if len(parameters) != len(datas):
+                return None
+            for place, (parameter, data, hold) in enumerate(zip(parameters, datas, holds, strict=True)):
+                gradient = gradient_of(parameter)
+                if parameter.data is not data:
+                    return None
+                if gradient is not hold.gradient:
+                    if id(parameter) not in self._rows or not _may_replace(gradient, hold.gradient):
+                        return None
+                    found.append((holds, place, gradient, self._rows[id(parameter)]))
+        for holds, place, gradient, row in found:
+            row.hold = holds[place] = Hold(gradient, row.hold.busy)
+            if hasattr(row.parameter, "_hold"):
+                row.parameter._hold = row.hold
+        return [row for *_, row in found]
+
+
+def _equal(group: Group, known: Group) -> bool:
+    try:
+        return group == known
+    except ValueError:  # arrays compare element by element
+        return False
+
+
+def _snapshot(group: Group) -> Group:
+    """Copy a group; a list in it may be written to in place. That of the parameters is looked at one by one."""
+    return {key: list(value) if type(value) is list and key != "params" else value for key, value in group.items()}
+
+
+def _same(these: Sequence[Any], those: Sequence[Any]) -> bool:
+    return len(these) == len(those) and all(map(is_, these, those))
+
+
+def _may_replace(gradient: Any, former: Array | None) -> bool:
+    """Whether a gradient may stand where another one stood, without a look at any other array."""
+    return (
+        isinstance(gradient, np.ndarray)
+        and former is not None
+        and gradient.shape == former.shape
+        and gradient.dtype == former.dtype
+        and gradient.flags.owndata
+        and gradient.flags.c_contiguous
+    )
+
+
+def _unmoved(parameters: Sequence[Any], datas: list[Array], holds: list[Hold]) -> bool:
+    """Whether each parameter has its array and its gradient: the inner loop of every step."""
+    if len(parameters) != len(datas):
+        return False
+    for parameter, data, hold in zip(parameters, datas, holds):  # noqa: B905  # as many of each
+        gradient = parameter._grad
+        if parameter.data is not data or (None if gradient is None else gradient.data) is not hold.gradient:
+            return False
+    return True
+
+
+def _unmoved_foreign(parameters: Sequence[Any], datas: list[Array], holds: list[Hold]) -> bool:
+    """The same, of parameters of any class."""
+    return len(parameters) == len(datas) and all(
+        parameter.data is data and gradient_of(parameter) is hold.gradient
+        for parameter, data, hold in zip(parameters, datas, holds, strict=True)
+    )
