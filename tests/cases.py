@@ -13,7 +13,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import trainstation as ts
 from trainstation import kernels
 from trainstation.kernels import BFLOAT16_STATE, EIGHT_BIT_STATE, FLOAT32, FLOAT64
 from trainstation.optimizers import SGD, Adam, AdamW, Optimizer, RMSprop, stored
@@ -243,43 +242,3 @@ def forked(function, seconds=60):
         traceback.print_exc()
         os._exit(1)
     os._exit(0)
-
-
-# Optimizers and hyper-parameters that between them use every rule.
-VARIANTS = [
-    (Adam, {"weight_decay": 0.1}),
-    (Adam, {"amsgrad": True, "maximize": True}),
-    (AdamW, {"weight_decay": 0.1, "maximize": True}),
-    (AdamW, {"amsgrad": True}),
-    (SGD, {"weight_decay": 0.1}),
-    (SGD, {"momentum": 0.9, "dampening": 0.5, "weight_decay": 0.1}),
-    (SGD, {"momentum": 0.9, "nesterov": True, "maximize": True}),
-    (RMSprop, {"weight_decay": 0.1}),
-    (RMSprop, {"centered": True, "maximize": True}),
-    (RMSprop, {"momentum": 0.9}),
-    (RMSprop, {"centered": True, "momentum": 0.9}),
-]
-variants = pytest.mark.parametrize(
-    ("kind", "hyper"), VARIANTS, ids=[" ".join([kind.__name__, *map(str, hyper)]) for kind, hyper in VARIANTS]
-)
-
-
-def interpreted(kind):
-    """Return the same optimizer without its compiled rule."""
-    return type(kind.__name__, (kind,), {"rule": None})
-
-
-def with_gradient(values, gradient, dtype=np.float32):
-    """Return a parameter that has one."""
-    p = ts.tensor(np.array(values, dtype), requires_grad=True)
-    p.grad = np.array(gradient, dtype)
-    return p
-
-
-def everything(optimizer):
-    """Return all bytes that a step may change."""
-    return [
-        (p.data.tobytes(), {name: np.asarray(s).tobytes() for name, s in optimizer.state.get(p, {}).items()})
-        for group in optimizer.param_groups
-        for p in group["params"]
-    ]

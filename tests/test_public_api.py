@@ -40,8 +40,8 @@ METHODS = {
     ts.GradTrack: "enabled backward",
     ts.optimizers.Optimizer: """
         step zero_grad learning_rate set_learning_rate add_parameter add_parameters add_param_group unlink_parameter
-        is_parameter_linked parameter_count clear_states relink_parameters state_dict load_state_dict train eval states last_step
-        rule init_state prepare scalars update
+        is_parameter_linked parameter_count clear_states relink_parameters state_dict load_state_dict train eval
+        last_step states rule init_state prepare scalars update
     """,
 }
 ADAM = "betas=(0.9, 0.999), eps=1e-08"

@@ -97,6 +97,9 @@ class TestDesignPrinciples:
                 "weight_decay": 0,
                 "amsgrad": False,
                 "maximize": False,
+                "state_dtype": None,
+                "max_grad_norm": None,
+                "on_nonfinite": "ignore",
             }
 
         def test_parameters_may_be_given_to_the_constructor(self):

@@ -7,6 +7,7 @@ import pytest
 from cases import CASES, FLUSH, FORMATS, TOWARD_ZERO, Job, Table, cases, each_isa, formats, grid, kernel_step
 
 from trainstation import kernels
+from trainstation.optimizers import stored
 
 GAP = 96  # bytes before and behind each array that nothing may touch
 
@@ -148,3 +149,21 @@ def test_blocks_of_any_range_are_stored_as_numpy_stores_them(name, place):
         expected = case.update(arrays, fmt, t)
         for isa in each_isa():
             assert case.agree(kernel_step(case, fmt, arrays, t), expected, fmt), (isa, t)
+
+
+@pytest.mark.parametrize("name", ["bfloat16", "8bit"])
+@pytest.mark.parametrize("case", [CASES["sgd_momentum"], CASES["adam_amsgrad"], CASES["rmsprop"]], ids=lambda c: c.rule)
+def test_a_nan_of_any_payload_is_stored_as_one(case, name):
+    """Its bits are no number: rounded up they would become those of zero."""
+    fmt = FORMATS[name]
+    payloads = np.array([0x7F800001, 0x7FC00000, 0x7FFF0001, 0x7FFFFFFF, 0xFF800001, 0xFFC00000, 0xFFFFFFFF], np.uint32)
+    for n in (1, 9, 40, 300):
+        arrays = {key: np.zeros(n, np.float32) for key in ("p", *case.states)}
+        arrays = case.keep(arrays | {"g": np.resize(payloads, n).view(np.float32)}, fmt)
+        for t in range(1, 40):
+            expected = case.update(arrays, fmt, t)
+            for isa in each_isa():
+                found = kernel_step(case, fmt, arrays, t)
+                assert case.agree(found, expected, fmt), (isa, n, t)
+                for state, kind in case.narrower(fmt).items():
+                    assert np.isnan(stored.decode(state, found, kind, fmt)).all(), (isa, n, t)

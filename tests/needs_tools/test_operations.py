@@ -6,6 +6,8 @@ from cases import each_isa, same_bits
 from native import FLAGS, INCLUDES, OPERATIONS, Harness, run
 
 from trainstation import kernels
+from trainstation.kernels import BFLOAT16_STATE, EIGHT_BIT_STATE
+from trainstation.optimizers import stored
 from trainstation.optimizers.elementwise import flush, maximum, minimum, sign
 
 MEANING = {
@@ -82,7 +84,7 @@ def arm(tmp_path_factory):
 
 
 def test_every_operation_has_a_rule(rules):
-    assert {*MEANING, "op_select", "op_set1", "op_states"} == set(rules)
+    assert {*MEANING, "op_select", "op_set1", "op_states", "op_inverse"} == set(rules)
 
 
 @dtypes
@@ -141,3 +143,23 @@ def test_four_states_are_read_and_written_in_their_order(rules, dtype):
             found, kept = [state.copy() for state in states], p.copy()
             kernels.run_rule("op_states", kept, g, found)
             assert all(map(same_bits, [kept, *found], [p, *expected])), isa
+
+
+@pytest.mark.parametrize("fmt", [BFLOAT16_STATE, EIGHT_BIT_STATE])
+def test_what_lies_behind_the_end_has_no_say_in_the_scale_of_the_last_block(rules, fmt):
+    """A rule that makes something of nothing: the lanes that no element fills must not count."""
+    one = np.float32(1)
+    kinds = {"a": "positive", "b": "signed"}
+    for n in (1, 3, 7, 9, 17, 33, 255, 257, 300, 4097):
+        given = {"a": np.full(n, 1000, np.float32), "b": np.full(n, 7.5, np.float32)}
+        state = {}
+        for place, name in enumerate(given):
+            state |= stored.encode(name, given[name], kinds[name], fmt, 1, place)
+        a, b = (stored.decode(name, state, kinds[name], fmt) for name in given)
+        expected = stored.encode("a", np.float32(8) / (a + one), "positive", fmt, 2, 0)
+        expected |= stored.encode("b", np.float32(8) - b, "signed", fmt, 2, 1)
+        for isa in each_isa():
+            found = {name: array.copy() for name, array in state.items()}
+            p, scales = np.ones(n, np.float32), [found["a_scale"], found["b_scale"]] if "a_scale" in found else None
+            kernels.run_rule("op_inverse", p, p.copy(), [found["a"], found["b"]], [8.0], t=2, scales=scales)
+            assert {k: v.tolist() for k, v in found.items()} == {k: v.tolist() for k, v in expected.items()}, (isa, n)

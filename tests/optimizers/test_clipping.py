@@ -4,7 +4,8 @@ import math
 
 import numpy as np
 import pytest
-from cases import DEFAULT, FLUSH, VARIANTS, everything, interpreted, variants, with_gradient
+from cases import DEFAULT, FLUSH
+from steps import VARIANTS, everything, interpreted, variants, with_gradient
 
 import trainstation as ts
 from trainstation import kernels

@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
-from cases import DEFAULT, FLUSH, TOWARD_ZERO, everything, interpreted, variants, with_gradient
+from cases import DEFAULT, FLUSH, TOWARD_ZERO
+from steps import both, everything, variants, with_gradient
 
 from trainstation import kernels
 from trainstation.optimizers import SGD, Adam, AdamW, RMSprop, stored
 
 every = pytest.mark.parametrize("kind", [Adam, AdamW, SGD, RMSprop])
-both = pytest.mark.parametrize("wrap", [lambda kind: kind, interpreted], ids=["compiled", "interpreted"])
 
 
 @both

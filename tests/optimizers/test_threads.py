@@ -7,7 +7,8 @@ import time
 
 import numpy as np
 import pytest
-from cases import VARIANTS, everything, forked, variants, with_gradient
+from cases import forked
+from steps import VARIANTS, everything, variants, with_gradient
 
 import trainstation as ts
 from trainstation import kernels

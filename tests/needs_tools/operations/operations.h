@@ -14,7 +14,8 @@
     X(op_sign, 0, 0, 0)                                                                                      \
     X(op_flush, 0, 0, 0)                                                                                     \
     X(op_set1, 0, 3, 0)                                                                                      \
-    X(op_states, 4, 0, 0)
+    X(op_states, 4, 0, 0)                                                                                    \
+    X(op_inverse, 2, 1, TS_KINDS(TS_POSITIVE, TS_SIGNED, 0, 0))
 
 #ifndef TS_RULE_LIST_ONLY
 #define OPERATION(name, result)                                                                              \
@@ -44,6 +45,13 @@ TS_INLINE vf TS_FN(op_states)(vf p, vf g, vf *s, const vf *h) {
     s[1] = s[2];
     s[2] = v_add(s[3], g);
     s[3] = first;
+    return p;
+}
+/* Two states that are largest where nothing was. */
+TS_INLINE vf TS_FN(op_inverse)(vf p, vf g, vf *s, const vf *h) {
+    (void)g;
+    s[0] = v_div(h[0], v_add(s[0], v_set1(1)));
+    s[1] = v_sub(h[0], s[1]);
     return p;
 }
 #undef OPERATION
