@@ -70,21 +70,26 @@ print(threads_of_this_process() - before)
 def test_callers_in_many_threads_share_one_set_of_helpers():
     code = """
 import threading, time
-from test_pool import expected, threaded_step, threads_of_this_process
-before, wrong = threads_of_this_process(), []
-def run(seed):
-    wanted = expected(seed)
-    for _ in range(10):
-        if threaded_step(3, seed) != wanted:
-            wrong.append(seed)
-callers = [threading.Thread(target=run, args=(seed,)) for seed in range(8)]
+from test_pool import CASE, FMT, Job, Table, kernels, threads_of_this_process
+before, barrier, found = threads_of_this_process(), threading.Barrier(4), {}
+def run(seed, wait=lambda: None):
+    job = Job(CASE, FMT, CASE.drawn(FMT, 200_003, seed))
+    wait()
+    for job.t in range(1, 101):
+        Table([job]).step()
+    found.setdefault(seed, []).append(job.arrays["p"].tobytes())
+kernels.set_num_threads(1)
+for seed in range(4):
+    run(seed)
+kernels.set_num_threads(3)
+callers = [threading.Thread(target=run, args=(seed, barrier.wait)) for seed in range(4)]
 [caller.start() for caller in callers]
 [caller.join() for caller in callers]
 while threads_of_this_process() - before > 2:  # the system takes a moment to forget a thread that was joined
     time.sleep(0.01)
-print(threads_of_this_process() - before, wrong)
+print(threads_of_this_process() - before, [together == alone for alone, together in found.values()])
 """
-    assert python(code) == "2 []"
+    assert python(code) == "2 [True, True, True, True]"
 
 
 def test_a_forked_child_steps_in_threads_of_its_own_with_the_same_bits(threads):

@@ -3,7 +3,6 @@
 import os
 import signal
 import threading
-import time
 
 import numpy as np
 import pytest
@@ -118,27 +117,20 @@ def test_a_child_forked_after_a_threaded_step_gives_the_same_bits(threads, kind,
 def test_an_interrupt_in_a_large_step_leaves_it_whole(threads, kind, hyper):
     """The parameters are those after as many steps as the counter says, and go on from there."""
 
-    def interrupt(done):
-        os.kill(os.getpid(), signal.SIGINT)
-        done.set()
-
     def child():
         signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGALRM, lambda *_: os.kill(os.getpid(), signal.SIGINT))
         kernels.set_num_threads(2)
         sizes = (1 << 19, 1 << 19)
         one, other = optimizer_of(kind, hyper, sizes=sizes), optimizer_of(kind, hyper, sizes=sizes)
         interrupted = 0
         for turn in range(5):
-            done = threading.Event()
-            timer = threading.Timer(0.001 + 0.003 * turn, interrupt, (done,))
-            timer.start()
             try:
-                while not done.is_set():
+                signal.setitimer(signal.ITIMER_REAL, 0.001 + 0.003 * turn)
+                for _ in range(1000):
                     one.step()
-                time.sleep(0.05)  # if it was not yet told
             except KeyboardInterrupt:
                 interrupted += 1
-            timer.join()
             counts = {int(state["step"]) for state in one.state.values()}
             assert len(counts) <= 1
             if counts:
