@@ -33,18 +33,27 @@ typedef double ts_squares_fn(const void *g, int is_double, int64_t n);
 
 /* step.c */
 enum ts_check { TS_NORM = 1, TS_FINITE = 2 };
-enum ts_result { TS_DONE, TS_STALE, TS_MOVED, TS_NONFINITE };
+enum ts_result { TS_DONE, TS_STALE, TS_OTHER, TS_MOVED, TS_NONFINITE };
 
 /* An array that the step writes to: NumPy's object, and where its elements were when it was checked. */
 typedef struct ts_array {
     const char *object;
     const void *data;
 } ts_array;
+
+/* A reference that an object of Python holds: where it is, and to what it was. */
+typedef struct ts_reference {
+    const void *const *at;
+    const void *to;
+} ts_reference;
+
 typedef struct ts_call {
     const ts_slot *slots;
     int64_t n_slots;
     const ts_array *arrays;
     int64_t n_arrays;
+    const ts_reference *references;
+    int64_t n_references;
     int64_t data_offset, flags_offset; /* of NumPy's object, as PyArray_DATA and PyArray_FLAGS read them */
     double *partial;  /* room for n_elements / TS_CHUNK + n_slots + 1, if anything is checked */
     double max_norm;  /* > 0: gradients are scaled so that their norm is at most this */

@@ -26,8 +26,10 @@ static pair multiply(pair a, pair b) {
 double ts_power(double base, int64_t exponent) {
     const uint64_t caller = ts_fp_mode(ts_fp_default);
     pair result = {1.0, 0.0}, square = {base, 0.0};
-    for (; exponent > 0; exponent >>= 1) {
+    while (exponent > 0) {
         if (exponent & 1) result = multiply(result, square);
+        exponent >>= 1;
+        if (exponent == 0 || result.hi == 0) break;
         square = multiply(square, square);
     }
     ts_fp_mode(caller);

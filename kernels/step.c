@@ -9,7 +9,7 @@ enum {
     LEAST_PARALLEL = 1 << 15, /* elements below which waking another thread costs more than it brings */
     LEAST_PIECE = 1 << 14,    /* all of these are multiples of TS_CHUNK */
     MOST_PIECE = 1 << 18,
-    PIECES_PER_THREAD = 4
+    PIECES_PER_THREAD = 8
 };
 
 typedef struct job job;
@@ -123,12 +123,15 @@ static void step_part(const job *j, int64_t i, int64_t begin, int64_t end) {
         fn(slot, slot->gscale * j->call->clip, begin, end - begin < MOST_PIECE ? end : begin + MOST_PIECE);
 }
 
-/* Whether every counter is that of the scalars, and every array where it was, and writable. NumPy tells nobody when
- * an array is frozen or moved; the objects are held by the caller. */
+/* Whether every counter is that of the scalars, every parameter has the array and the gradient that it had, and every
+ * array is where it was, and writable. Python tells nobody when one is replaced, frozen or moved; the objects are held
+ * by the caller. */
 static int check(const ts_call *call) {
     enum { WRITEABLE = 0x0400 };
     for (int64_t i = 0; i < call->n_slots; i++)
         if (*call->slots[i].step + 1 != call->slots[i].scalars->t) return TS_STALE;
+    for (int64_t i = 0; i < call->n_references; i++)
+        if (*call->references[i].at != call->references[i].to) return TS_OTHER;
     for (int64_t i = 0; i < call->n_arrays; i++) {
         const ts_array *array = &call->arrays[i];
         if (*(const void *const *)(array->object + call->data_offset) != array->data ||

@@ -215,11 +215,12 @@ class Tensor(Factories, Operators):
         buffer, array = self._spare.data, self.data
         fits = buffer.shape == array.shape and buffer.dtype == array.dtype and buffer.base is None
         held = self._hold is not None and self._hold.gradient is buffer
+        kept = self._hold is not None and self._hold.owner is self._spare
         del buffer
         tensors, arrays = _references(self)
         if held and self._hold.busy[0]:
             return False
-        return fits and tensors <= _ALONE[0] and arrays <= _ALONE[1] + held
+        return fits and tensors <= _ALONE[0] + kept and arrays <= _ALONE[1] + held
 
     def _bump_version(self) -> None:
         """Note that the values were changed in place; a backward that would read them is then an error."""

@@ -96,7 +96,7 @@ def register():
 def a_high_roof(monkeypatch):
     """No test hangs on how fast this machine is, or on what else it does."""
     monkeypatch.setattr(machine.Others, "share", lambda self: 0.0)
-    monkeypatch.setattr(race, "probes", lambda case: [Probe("probe:x", lambda: None, case.elements, 10**15)])
+    monkeypatch.setattr(race, "probes", lambda case, *arrays: [Probe("probe:x", lambda: None, case.elements, 10**15)])
 
 
 def run(out, *arguments, code=0):
@@ -249,9 +249,14 @@ def test_one_that_is_slightly_wrong_is_found(register, name):
 # Probes
 
 
+def arrays_of(case):
+    rng = np.random.default_rng(0)
+    return entrants.draw(case.shapes, case.dtype, 0.02, rng), entrants.draw(case.shapes, case.dtype, 1e-3, rng)
+
+
 def test_probes_move_what_they_say():
     [case] = make_cases([], ["lenet"], [1], ["warm"], "float32")
-    found = {probe.name: probe for probe in probes(case)}
+    found = {probe.name: probe for probe in probes(case, *arrays_of(case))}
     assert found["probe:numpy"].moved == 3 * 4 * case.elements
     for name in set(found) - {"probe:numpy"}:
         assert name.removeprefix("probe:") in ts.kernels.isas()
@@ -275,7 +280,17 @@ def test_the_probe_of_adams_traffic_adds_the_gradient_to_all():
 def test_a_probe_is_no_larger_than_it_needs_to_be(monkeypatch):
     monkeypatch.setattr("trainstation.bench.probe.PROBED", 100)
     [case] = make_cases([2**10], [], [1], ["warm"], "float64")
-    assert {(probe.elements, probe.moved) for probe in probes(case)} >= {(100, 3 * 800)}
+    assert {(probe.elements, probe.moved) for probe in probes(case, *arrays_of(case))} >= {(100, 3 * 800)}
+
+
+def test_probes_take_the_arrays_that_all_take():
+    [case] = make_cases([10], [], [1], ["warm"], "float32")
+    values, gradients = [np.zeros(10, np.float32)], [np.ones(10, np.float32)]
+    made = probes(case, values, gradients)
+    for probe in made:
+        probe.call()
+    assert (values[0] == len(made)).all()
+    assert (gradients[0] == 1).all()
 
 
 # A run
@@ -369,7 +384,8 @@ def test_a_wrong_one_is_timed_shown_and_never_wins(tmp_path, register):
 
 @pytest.mark.usefixtures("a_high_roof")
 def test_a_probe_that_is_too_slow_makes_the_run_invalid(tmp_path, monkeypatch):
-    monkeypatch.setattr(race, "probes", lambda case: [Probe("probe:x", lambda: time.sleep(0.002), case.elements, 8)])
+    slow = Probe("probe:x", lambda: time.sleep(0.002), 64, 8)
+    monkeypatch.setattr(race, "probes", lambda *anything: [slow])
     result, rows = run(tmp_path, "adam", "sgd", code=1)
     assert {name: row["status"] for name, row in speeds(rows).items()} == {
         "adam": "invalid",

@@ -170,7 +170,8 @@ static void several_at_once(void *(*work)(void *), void (*meanwhile)(unsigned)) 
 int main(int argc, char **argv) {
     if (argc > 2 && strcmp(argv[2], "alone") == 0) child_threads = 1;
     steps_are_right(0, 12, 0);
-    several_at_once(caller, NULL);
+    const int rounds = argc > 1 && strcmp(argv[1], "long") == 0 ? 30 : 1;
+    for (int round = 0; round < rounds; round++) several_at_once(caller, NULL);
     if (argc > 1 && strcmp(argv[1], "fork") == 0) {
         __atomic_store_n(&stop, 0, __ATOMIC_RELAXED);
         child_steps(1);

@@ -30,7 +30,7 @@ def watched(tmp_path_factory):
 
 
 def test_several_callers_get_the_bits_of_one_thread(plain):
-    run(plain, timeout=120)
+    run(plain, "long", timeout=120)
 
 
 def test_children_forked_while_others_step_do_too(plain):

@@ -2,6 +2,7 @@
 
 import copy
 import gc
+import pickle
 
 import numpy as np
 import pytest
@@ -45,6 +46,46 @@ def test_a_list_of_parameters_put_in_the_place_of_another(wrap):
     assert p.data[0] == 0.5
     assert [q.data.tobytes() for q in params[:2]] == before[:2]
     assert params[2].data.tobytes() != before[2]
+
+
+@both
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda ps, new: ps.append(new),
+        lambda ps, new: ps.extend([new]),
+        lambda ps, new: ps.insert(0, new),
+        lambda ps, new: ps.__setitem__(0, new),
+        lambda ps, new: ps.__setitem__(slice(None), [new]),
+        lambda ps, new: ps.__iadd__([new]),
+        lambda ps, new: ps.__delitem__(0),
+        lambda ps, new: ps.remove(ps[0]),
+        lambda ps, new: ps.pop(),
+        lambda ps, new: ps.clear(),
+        lambda ps, new: ps.__imul__(0),
+        lambda ps, new: ps.reverse(),
+        lambda ps, new: ps.sort(key=id),
+    ],
+)
+def test_every_way_to_write_to_the_list_of_parameters(wrap, change):
+    one, params = stepped(wrap(SGD), n=1, lr=0.5)  # of one element, so that == finds equal what is not the same
+    new = with_gradient(params[0].data, [1.0])
+    change(one.param_groups[0]["params"], new)
+    linked = one._linked()
+    before = {p: p.data.tobytes() for p in (*params, new)}
+    one.step()
+    assert [p.data.tobytes() != before[p] for p in before] == [p in linked for p in before]
+
+
+@pytest.mark.parametrize("renew", [copy.deepcopy, lambda one: pickle.loads(pickle.dumps(one))])
+def test_lists_of_a_copy_are_noticed_too(renew):
+    one, _ = stepped(Adam)
+    one = renew(one)
+    one.step()
+    late = with_gradient([1.0], [1.0])
+    one.param_groups[0]["params"].append(late)
+    one.step()
+    assert int(one.state[late]["step"]) == 1
 
 
 @both
@@ -178,6 +219,79 @@ def test_a_gradient_put_in_the_place_of_another(wrap, replace):
     params[1].grad.data = params[1].grad.data * 2
     others[1].grad.data[...] *= 2
     same_after_a_step(one, other)
+
+
+@both
+def test_a_gradient_that_is_replaced_at_every_step(wrap):
+    one, params = stepped(wrap(Adam))
+    other, others = stepped(wrap(Adam))
+    for turn in range(4):
+        for p, q in zip(params, others, strict=True):
+            q.grad.data[...] *= 2
+            if turn % 2:
+                p.grad = q.grad.data.copy()
+            else:
+                p.grad.data = q.grad.data.copy()
+        same_after_a_step(one, other)
+
+
+@both
+def test_a_gradient_that_is_wrapped_anew(wrap):
+    one, params = stepped(wrap(Adam))
+    other, others = stepped(wrap(Adam))
+    for _ in range(3):
+        params[0].grad = params[0].grad.data
+        same_after_a_step(one, other)
+    params[0].grad.data[...] = 0
+    others[0].grad.data[...] = 0
+    same_after_a_step(one, other)
+
+
+@both
+def test_a_gradient_that_is_the_values_of_another_parameter(wrap):
+    one, params = stepped(wrap(SGD))
+    params[0].grad = params[1].data
+    before = everything(one)
+    with pytest.raises(ValueError, match="overlap"):
+        one.step()
+    assert everything(one) == before
+
+
+class Slotted:
+    """A parameter of another class, which C can look at: its array and its gradient are in slots."""
+
+    __slots__ = ("_grad", "data")
+
+    def __init__(self, p):
+        self.data, self._grad = p.data, p.grad
+
+    @property
+    def grad(self):
+        return self._grad
+
+
+def test_other_classes_with_slots_are_looked_at_too():
+    one, params = stepped()
+    slotted = [Slotted(p) for p in stepped()[1]]
+    for p in slotted:
+        p.data = p.data.copy()
+    other = Adam(slotted)
+    other.load_state_dict(Adam(params).state_dict())
+    for p, q in zip(params, slotted, strict=True):
+        p.data[...] = q.data
+    one = Adam(params)
+    assert len(other._stepper._table.watch.references) == 0
+    same_values_after_a_step(one, other)
+    assert len(other._stepper._table.watch.references) == 3 * len(slotted)
+    slotted[0].data, slotted[1]._grad = slotted[0].data * 2, slotted[1].grad.data * 2
+    params[0].data, params[1].grad = params[0].data * 2, params[1].grad.data * 2
+    same_values_after_a_step(one, other)
+
+
+def same_values_after_a_step(one, other):
+    one.step()
+    other.step()
+    assert [p.data.tobytes() for p in one._linked()] == [p.data.tobytes() for p in other._linked()]
 
 
 @both

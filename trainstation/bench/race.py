@@ -26,7 +26,7 @@ from trainstation.plugins import find_optimizer
 
 __all__ = ["Race"]
 
-REST = 0.01  # s, before a sample on several threads
+REST = 0.03  # s, before a sample on several threads
 
 
 @contextmanager
@@ -137,7 +137,7 @@ class Race:
         with _threads(case.threads):  # now that whatever brings a pool of its own is loaded
             for lane, entrant in zip(lanes, self._entrants, strict=True):
                 self._check(lane, entrant, case)
-            for probe in probes(case):
+            for probe in probes(case, values, gradients):
                 row = replace(base, suite="probe", peer=probe.name, n=probe.elements, bytes_min=probe.moved)
                 lanes.append(_Lane(row, probe.call))
             contenders = [Contender(lane.row.peer, lane.call, self._flush_for(case)) for lane in lanes if lane.call]

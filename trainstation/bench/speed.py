@@ -71,8 +71,9 @@ def measure(
         contenders: one whose first calls raise an error takes no part.
         seconds: as long rounds begin; but at least `FEWEST` and at most `MOST` of them.
         rounds: exactly so many instead.
-        rest: seconds of sleep before each sample. The threads of one contender may spin for some milliseconds after
-            its calls (OpenMP's do), and would take a processor from the next one's.
+        rest: seconds of sleep before each sample, and half as many of calls that are not timed. The threads of one
+            contender may spin for some milliseconds after its calls (OpenMP's do), and would take a processor from the
+            next one's, whose own may need as long until the system has given each a processor.
         seed: of the order.
 
     """
@@ -129,6 +130,9 @@ class _Runner:
         """Return how many nanoseconds the calls of one sample took."""
         if self._rest:
             sleep(self._rest)
+            end = perf_counter_ns() + self._rest * 5e8
+            while perf_counter_ns() < end:
+                self._spend(1)
         if self.contender.prepare is None and not self._long:
             self.contender.call()
         return self._spend(self.timing.loops)

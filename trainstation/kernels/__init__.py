@@ -6,6 +6,7 @@ environment variable TRAINSTATION_ISA names (scalar, avx2, avx512, neon).
 
 from __future__ import annotations
 
+from trainstation.kernels.arrays import REFERENCE, copy_beside, offset_of, zeros_beside
 from trainstation.kernels.isa import active, cpu, get_include, isa, isa_name, isas, use
 from trainstation.kernels.rules import Rule, find_rule, load, rules
 from trainstation.kernels.step import (
@@ -20,6 +21,7 @@ from trainstation.kernels.step import (
     MAX_STATES,
     MOVED,
     NONFINITE,
+    OTHER,
     SLOT,
     STALE,
     Call,
@@ -45,6 +47,8 @@ __all__ = [
     "MAX_STATES",
     "MOVED",
     "NONFINITE",
+    "OTHER",
+    "REFERENCE",
     "SLOT",
     "STALE",
     "Call",
@@ -52,6 +56,7 @@ __all__ = [
     "Scalars",
     "active",
     "address",
+    "copy_beside",
     "cpu",
     "default_fp_mode",
     "find_rule",
@@ -61,6 +66,7 @@ __all__ = [
     "isa_name",
     "isas",
     "load",
+    "offset_of",
     "power",
     "restore_fp_mode",
     "rules",
@@ -68,4 +74,5 @@ __all__ = [
     "set_num_threads",
     "squares",
     "use",
+    "zeros_beside",
 ]

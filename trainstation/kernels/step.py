@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainstation.errors import KernelError
-from trainstation.kernels.arrays import OFFSETS, watch
+from trainstation.kernels.arrays import OFFSETS, REFERENCE, watch
 from trainstation.kernels.isa import active
 from trainstation.kernels.native import ffi, lib
 from trainstation.kernels.rules import find_rule
@@ -29,6 +29,7 @@ __all__ = [
     "MAX_STATES",
     "MOVED",
     "NONFINITE",
+    "OTHER",
     "SLOT",
     "STALE",
     "Call",
@@ -48,7 +49,8 @@ MAX_SCALARS: int = lib.TS_MAX_SCALARS
 BLOCK: int = lib.TS_BLOCK  # elements that share a scale in 8-bit state
 FLOAT32, FLOAT64, BFLOAT16_STATE, EIGHT_BIT_STATE = range(4)  # enum ts_format
 
-DONE, STALE, MOVED, NONFINITE = 0, lib.TS_STALE, lib.TS_MOVED, lib.TS_NONFINITE  # what comes of a call
+# What comes of a call.
+DONE, STALE, OTHER, MOVED, NONFINITE = 0, lib.TS_STALE, lib.TS_OTHER, lib.TS_MOVED, lib.TS_NONFINITE
 
 # beta ** t with an absolute error below 1e-15, the same on every machine: power(base, exponent).
 power: Callable[[float, int], float] = lib.ts_power
@@ -97,26 +99,33 @@ class Scalars:
 class Call:
     """One step over a table of slots (dtype `SLOT`), which may be made again and again."""
 
-    __slots__ = ("_arrays", "_call", "_partial", "_slots", "isa")
+    __slots__ = ("_arrays", "_call", "_partial", "_references", "_slots", "isa")
 
-    def __init__(self, slots: Array, written: Sequence[Array] = ()) -> None:
-        """Take the slots, and the arrays that they write to; who made them has checked them, and keeps the arrays."""
+    def __init__(self, slots: Array, written: Sequence[Array] = (), references: Array | None = None) -> None:
+        """Take the slots, the arrays that they write to, and references (dtype `REFERENCE`) that must stay as they are.
+
+        Who made them has checked them, and keeps all objects.
+        """
+        references = np.zeros(0, REFERENCE) if references is None else references
         room = (int(slots[-1]["first"] + slots[-1]["n"]) // lib.TS_CHUNK if len(slots) else 0) + len(slots) + 1
-        self._slots, self._partial, self._arrays = slots, np.empty(room), watch(written)
+        self._slots, self._partial, self._arrays, self._references = slots, np.empty(room), watch(written), references
         self._call = ffi.new("ts_call *")
         self._call.slots = ffi.cast("ts_slot *", ffi.from_buffer(slots))
         self._call.n_slots = len(slots)
         self._call.partial = ffi.cast("double *", ffi.from_buffer(self._partial))
         self._call.clip = 1.0
+        self._call.references = ffi.cast("ts_reference *", ffi.from_buffer(references))
+        self._call.n_references = len(references)
         if OFFSETS is not None:
             self._call.arrays = ffi.cast("ts_array *", ffi.from_buffer(self._arrays))
             self._call.n_arrays = len(self._arrays)
             self._call.data_offset, self._call.flags_offset = OFFSETS
 
     def __call__(self) -> int:
-        """Step, in the instruction set and on the threads of the moment: DONE, or STALE or MOVED and nothing was done.
+        """Step, in the instruction set and on the threads of the moment: DONE, or else nothing was done.
 
-        STALE: a counter is not t - 1. MOVED: an array that is written to is read-only now, or elsewhere.
+        STALE: a counter is not t - 1. OTHER: a reference is to something else. MOVED: an array that is written to is
+        read-only now, or elsewhere.
         """
         self.isa = isa = active()  # of the last step
         result: int = _step(self._call, isa, get_num_threads())
@@ -198,12 +207,6 @@ def run_rule(
 DEFAULT_FP_MODE: int = lib.ts_fp_default
 
 
-def default_fp_mode() -> int:
-    """Put this thread into the default floating-point mode; return the former one for `restore_fp_mode`."""
-    former: int = lib.ts_fp_mode(lib.ts_fp_default)
-    return former
-
-
-def restore_fp_mode(mode: int) -> None:
-    """Put this thread into a floating-point mode that `default_fp_mode` returned."""
-    lib.ts_fp_mode(mode)
+# Puts this thread into the default floating-point mode; returns the former one, for `restore_fp_mode`.
+default_fp_mode: Callable[[], int] = partial(lib.ts_fp_mode, lib.ts_fp_default)
+restore_fp_mode: Callable[[int], int] = lib.ts_fp_mode

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
+from math import sqrt
 from typing import Any
 
 import numpy as np
@@ -104,13 +104,14 @@ class Adam(Optimizer):
 
     def _decay(self, hyper: Mapping[str, Any]) -> float:
         """Return the scalar that decay is made with."""
-        return float(hyper["weight_decay"])
+        decay: float = hyper["weight_decay"]
+        return decay
 
     def scalars(self, hyper: Mapping[str, Any], t: int) -> Sequence[float]:
         """Return decay, 1-beta1, beta2, 1-beta2, lr/(1-beta1^t), 1/sqrt(1-beta2^t), eps."""
         beta1, beta2 = hyper["betas"]
         step_size = hyper["lr"] / (1 - power(beta1, t))
-        correction = 1 / math.sqrt(1 - power(beta2, t))
+        correction = 1 / sqrt(1 - power(beta2, t))
         return self._decay(hyper), 1 - beta1, beta2, 1 - beta2, step_size, correction, hyper["eps"]
 
     def update(self, p: Array, g: Array, state: dict[str, Any], scalars: Sequence[Any]) -> None:
@@ -176,7 +177,8 @@ class AdamW(Adam):
         )
 
     def _decay(self, hyper: Mapping[str, Any]) -> float:
-        return float(1 - hyper["lr"] * hyper["weight_decay"])
+        decay: float = 1 - hyper["lr"] * hyper["weight_decay"]
+        return decay
 
     def update(self, p: Array, g: Array, state: dict[str, Any], scalars: Sequence[Any]) -> None:
         """Step one parameter: the equations of the class, in their order."""

@@ -9,7 +9,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple
 
-import numpy as np
 from numpy.typing import NDArray
 
 from trainstation import kernels
@@ -132,6 +131,8 @@ class Optimizer(Links, ABC):
         self._lock = threading.RLock()
         self._stepper = Stepper()
         self.state = self._state
+        for group in self.param_groups:
+            self._note(group)
         _all.add(self)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -180,7 +181,7 @@ class Optimizer(Links, ABC):
 
     def init_state(self, p: Parameter) -> dict[str, Any]:
         """Return the first state of a parameter; override for arrays of another shape or kind."""
-        return {name: np.zeros(p.data.shape, p.data.dtype) for name in self.states}
+        return {name: kernels.zeros_beside(p.data, p.data.shape, p.data.dtype) for name in self.states}
 
     @classmethod
     def _keeps_own_states(cls) -> bool:
@@ -188,6 +189,9 @@ class Optimizer(Links, ABC):
 
     def prepare(self, active: Sequence[Parameter]) -> None:
         """Override for what is known only over all parameters of a step; called once before the updates."""
+
+    def _prepares(self) -> bool:
+        return getattr(self.prepare, "__func__", None) is not Optimizer.prepare
 
     def train(self) -> None:
         """Switch to the weights to train; for optimizers that evaluate at other ones."""

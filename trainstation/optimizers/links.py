@@ -9,11 +9,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from trainstation import kernels
 from trainstation.errors import ShapeError, UnlinkedParameterError
 from trainstation.optimizers import groups, stored
 from trainstation.optimizers.groups import Group, Parameter
 from trainstation.optimizers.rows import first_state
-from trainstation.optimizers.states import Noted
+from trainstation.optimizers.states import Noted, NotedList
 from trainstation.optimizers.stepper import Stepper
 
 __all__ = ["Links"]
@@ -45,8 +46,8 @@ class Links:
 
     @state.setter
     def state(self, value: Mapping[Any, dict[str, Any]]) -> None:
-        self._stepper.state_changed[0] = True
-        self._state = Noted(self._stepper.state_changed, value)
+        self._stepper.changed[0] = True
+        self._state = Noted(self._stepper.changed, value)
 
     def _forget_arrays(self) -> None:
         """Make the next step look at all arrays anew."""
@@ -105,7 +106,12 @@ class Links:
             made = groups.make_group(group, self.defaults, self._linked())
             self.validate(made)
             self._check_dtypes(made)
-            self.param_groups.append(made)
+            self.param_groups.append(self._note(made))
+
+    def _note(self, group: Group) -> Group:
+        """Be told when the list of a group's parameters is written to."""
+        group["params"] = NotedList(self._stepper.changed, group["params"])
+        return group
 
     def _check_dtypes(self, group: Group) -> None:
         for position, parameter in enumerate(group["params"]):
@@ -124,7 +130,7 @@ class Links:
             made = groups.make_group({"params": ps}, self.defaults, self._linked())
             self._check_dtypes(made)
             if not self.param_groups:
-                self.param_groups.append(made)
+                self.param_groups.append(self._note(made))
                 return
             first = self.param_groups[0]
             if "param_names" in first or "param_names" in made:
@@ -277,7 +283,7 @@ class Links:
                 )
                 raise ShapeError(msg)
             else:
-                made[name] = np.array(value, order="C")
+                made[name] = kernels.copy_beside(parameter.data, value)
         return made
 
 

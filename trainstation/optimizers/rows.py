@@ -29,16 +29,20 @@ class Hold:
 
     Attributes:
         gradient: the array, or None for a parameter that had none.
+        owner: the parameter's `grad`: the array, or the object whose `data` it is.
         busy: a list of one bool: whether a step is reading it.
         guard: a weak reference to it, for which NumPy refuses to resize it.
 
     """
 
-    __slots__ = ("busy", "gradient", "guard")
+    __slots__ = ("busy", "gradient", "guard", "owner")
 
-    def __init__(self, gradient: Array | None, busy: list[bool]) -> None:
-        self.gradient, self.busy = gradient, busy
+    def __init__(self, gradient: Array | None, busy: list[bool], owner: Any) -> None:
+        self.gradient, self.busy, self.owner = gradient, busy, owner
         self.guard = None if gradient is None else weakref.ref(gradient)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(None), ()  # a copy of a parameter is held by nobody
 
 
 class Plan(NamedTuple):
@@ -143,9 +147,9 @@ def _row(
     for state_name in plan.states:
         if state_name not in state:
             for each, (shape, dtype) in stored.layout([state_name], plan.kinds, fmt, data).items():
-                state[each] = np.zeros(shape, dtype)
+                state[each] = kernels.zeros_beside(data, shape, dtype)
     check_state(name, state, stored.layout(plan.states, plan.kinds, fmt, data))
-    hold = Hold(gradient, optimizer._stepper.busy)
+    hold = Hold(gradient, optimizer._stepper.busy, parameter.grad)
     return Row(name, group, parameter, data, hold, state, plan, fmt, optimizer._keeps_own_states())
 
 
@@ -158,7 +162,8 @@ def first_state(optimizer: Optimizer, parameter: Parameter, hyper: Group) -> dic
     for name, kind in stored.narrow(kinds, fmt).items():
         if name in state:
             place = states.index(name) if name in states else 0
-            state.update(stored.encode(name, state.pop(name), kind, fmt, 0, place))
+            codes = stored.encode(name, state.pop(name), kind, fmt, 0, place)
+            state.update({each: kernels.copy_beside(parameter.data, values) for each, values in codes.items()})
     return state
 
 

@@ -1,11 +1,11 @@
-"""Dicts that note when they are written to: an optimizer's states, so that a step need not look at each of them."""
+"""Dicts and lists that note when they are written to: states and parameters, which a step need not look at then."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["Noted"]
+__all__ = ["Noted", "NotedList"]
 
 
 class Noted(dict[Any, Any]):
@@ -21,16 +21,31 @@ class Noted(dict[Any, Any]):
         return dict, (dict(self),)  # a copy is nobody's
 
 
-def _noting(name: str) -> Callable[..., Any]:
-    plain = getattr(dict, name)
+class NotedList(list[Any]):
+    """A list that does the same."""
 
-    def method(self: Noted, *args: Any, **kwargs: Any) -> Any:
+    __slots__ = ("changed",)
+
+    def __init__(self, changed: list[bool], *args: Any) -> None:
+        self.changed = changed
+        super().__init__(*args)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return list, (list(self),)
+
+
+def _noting(plain: Callable[..., Any]) -> Callable[..., Any]:
+    def method(self: Noted | NotedList, *args: Any, **kwargs: Any) -> Any:
         self.changed[0] = True
         return plain(self, *args, **kwargs)
 
-    method.__name__ = name
+    method.__name__ = plain.__name__
     return method
 
 
 for _name in ("__setitem__", "__delitem__", "__ior__", "clear", "pop", "popitem", "setdefault", "update"):
-    setattr(Noted, _name, _noting(_name))
+    setattr(Noted, _name, _noting(getattr(dict, _name)))
+for _name in ("__setitem__", "__delitem__", "__iadd__", "__imul__", "append", "clear", "extend", "insert", "pop"):
+    setattr(NotedList, _name, _noting(getattr(list, _name)))
+for _name in ("remove", "reverse", "sort"):
+    setattr(NotedList, _name, _noting(getattr(list, _name)))

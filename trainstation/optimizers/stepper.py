@@ -10,7 +10,7 @@ import numpy as np
 
 from trainstation import kernels
 from trainstation.errors import NoGradientWarning, NonFiniteGradientError
-from trainstation.kernels import DONE, NONFINITE
+from trainstation.kernels import DONE, NONFINITE, OTHER
 from trainstation.optimizers import groups
 from trainstation.optimizers.groups import Group, Parameter
 from trainstation.optimizers.rows import Row, plan_of, rows_of, update_row
@@ -31,15 +31,15 @@ class Stepper:
 
     Attributes:
         busy: whether a step is reading gradients.
-        state_changed: whether anybody but a step has written to the optimizer's state.
+        changed: whether anybody but a step has written to a state, or to a group's list of parameters.
 
     """
 
-    __slots__ = ("_hypers", "_table", "busy", "state_changed")
+    __slots__ = ("_hypers", "_table", "busy", "changed")
 
     def __init__(self) -> None:
         self.busy = [False]
-        self.state_changed = [True]
+        self.changed = [True]
         self._table = Table()
         self._hypers: list[Group] = []
 
@@ -47,14 +47,14 @@ class Stepper:
         """Look at all arrays anew at the next step."""
         self._table.watch.drop()
         self._table = Table()
-        self.state_changed[0] = True
+        self.changed[0] = True
 
     def step(self, optimizer: Optimizer, parameters: Sequence[Parameter] | None) -> None:
         """Step all that has a gradient, or exactly these."""
         mode = kernels.default_fp_mode()  # scalars are computed in Python
         try:
             table = self._table
-            if not self.state_changed[0] and (
+            if not self.changed[0] and (
                 table.watch.is_current(optimizer.param_groups, parameters) or self._follow(optimizer, table, parameters)
             ):
                 self._run(optimizer, table)
@@ -83,8 +83,9 @@ class Stepper:
         wanted = None if parameters is None else optimizer._check_linked(parameters)
         hypers = [_hyper(optimizer, index, group) for index, group in enumerate(optimizer.param_groups)]
         plans = [plan_of(optimizer, hyper) for hyper in hypers]
-        table = Table(optimizer.param_groups, plans, rows_of(optimizer, plans, hypers, wanted), wanted)
-        self.state_changed[0] = True  # should an interrupt come before the states are the table's
+        rows = rows_of(optimizer, plans, hypers, wanted)
+        table = Table(optimizer.param_groups, plans, rows, wanted, prepares=optimizer._prepares())
+        self.changed[0] = True  # should an interrupt come before the states are the table's
         self._table.watch.drop()
         self._table, self._hypers = table, hypers
         added = self._take_over(optimizer, table)
@@ -111,26 +112,40 @@ class Stepper:
             if isinstance(known, Noted):
                 known.update(row.state)
             else:
-                known = optimizer.state[row.parameter] = Noted(self.state_changed, row.state)
+                known = optimizer.state[row.parameter] = Noted(self.changed, row.state)
             row.state = known
-        self.state_changed[0] = False
+        self.changed[0] = False
         return added
 
     def _run(self, optimizer: Optimizer, table: Table) -> bool:
         """Step the rows of a table, all of which have been checked; False if the policy was to skip."""
         self.busy[0] = True
         try:
-            optimizer.prepare(table.parameters)
+            if table.prepares:
+                optimizer.prepare(table.parameters)
             if table.interpreted:
                 return self._run_interpreted(optimizer, table)
             table.ask(optimizer.scalars, self._hypers)
-            result = _call(optimizer, table)
+            is_measured = optimizer.max_grad_norm is not None or optimizer.on_nonfinite != "ignore"
+            try:
+                if is_measured:
+                    result = table.call.measured(optimizer.max_grad_norm, optimizer.on_nonfinite != "ignore")
+                else:
+                    result = table.call()
+                if result == DONE:
+                    table.advance()
+            except BaseException:
+                table.bump()  # an interrupt may come between the call and what follows it
+                raise
         finally:
             self.busy[0] = False
         if result == DONE:
+            optimizer._last = table.call.norm if is_measured else None, False, table.call.isa
             return True
         if result == NONFINITE:
             return _refuse(optimizer, table.compiled[table.call.wrong_slot], table.call.norm)
+        if result == OTHER and self._follow(optimizer, table, table.watch.wanted):
+            return self._run(optimizer, table)
         return self._build(optimizer, table.watch.wanted)  # somebody has written to a counter, frozen or moved an array
 
     def _run_interpreted(self, optimizer: Optimizer, table: Table) -> bool:
@@ -166,23 +181,6 @@ def _take_back(optimizer: Optimizer, added: Sequence[Added]) -> None:
                 del state[name]
         if not state:
             del optimizer.state[parameter]
-
-
-def _call(optimizer: Optimizer, table: Table) -> int:
-    """Make the one call, with a look at all gradients before if that is asked for."""
-    try:
-        if optimizer.max_grad_norm is None and optimizer.on_nonfinite == "ignore":
-            result = table.call()
-            optimizer._last = None, False, table.call.isa
-        else:
-            result = table.call.measured(optimizer.max_grad_norm, optimizer.on_nonfinite != "ignore")
-            optimizer._last = table.call.norm, False, table.call.isa
-        if result == DONE:
-            table.advance()
-    except BaseException:
-        table.bump()  # an interrupt may come between the call and what follows it
-        raise
-    return result
 
 
 def _refuse(optimizer: Optimizer, row: Row, norm: float) -> bool:

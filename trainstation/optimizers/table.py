@@ -48,8 +48,22 @@ class Table:
         plans: Sequence[Plan] = (),
         rows: Sequence[Row] = (),
         wanted: Sequence[Any] | None = None,
+        *,
+        prepares: bool = False,
     ) -> None:
-        """Raise ValueError, naming both, if bytes that are written lie within the range of another array."""
+        """Make the table of checked rows.
+
+        Args:
+            groups: of the optimizer.
+            plans: for each group, what its hyper-parameters ask for.
+            rows: of the step.
+            wanted: the list of parameters that was asked for.
+            prepares: whether the optimizer prepares a step, and must know before that nothing has changed.
+
+        Raises:
+            ValueError: bytes that are written lie within the range of another array; both are named.
+
+        """
         check_overlap(itertools.chain.from_iterable(row.arrays() for row in rows))
         self.rows = rows
         self.plans = plans
@@ -58,7 +72,8 @@ class Table:
         self.interpreted = [row for row in rows if not row.runs_compiled()]
         if self.compiled:
             kernels.isa()  # an instruction set that is not here is an error before anything else
-        self.watch = Watch(groups, rows, wanted)
+        self.prepares = prepares
+        self.watch = Watch(groups, rows, wanted, in_c=not (prepares or self.interpreted))
         self._places = {id(row): place for place, row in enumerate(self.compiled)}
         self._guards = [weakref.ref(array) for row in rows for array, _, is_written in row.arrays() if is_written]
         # The counters of one call are one array; the states' own are views of it.
@@ -66,9 +81,8 @@ class Table:
         for place, row in enumerate(self.compiled):
             row.state["step"] = self._steps[place : place + 1].reshape(())
         self._slots = self._describe()
-        self.call = kernels.Call(
-            self._slots, [array for row in self.compiled for array, _, is_written in row.arrays() if is_written]
-        )
+        written = [array for row in self.compiled for array, _, is_written in row.arrays() if is_written]
+        self.call = kernels.Call(self._slots, written, self.watch.references)
         self.renew_runs()
         self._versions = [row.parameter._version for row in rows if hasattr(row.parameter, "_version")]
         self._bumps = [

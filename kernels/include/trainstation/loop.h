@@ -4,6 +4,8 @@
  * A rule is a function of vectors, `static inline vf TS_FN(name)(vf p, vf g, vf *s, const vf *h)`: it returns
  * the new parameter and updates the states s in place; h holds the scalars. */
 
+enum { TS_LONG = 4096 }; /* elements for which it pays to align */
+
 #define TS_PASTE3_(a, b, c) a##b##c
 #define TS_PASTE3(a, b, c) TS_PASTE3_(a, b, c)
 #define TS_OP(name) TS_PASTE3(v, TS_BITS, _##name)

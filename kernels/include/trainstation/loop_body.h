@@ -42,6 +42,11 @@ TS_INLINE void TS_OWN(loop)(TS_OWN(rule) *rule, int n_states, int n_scalars, con
 
     for (int k = 0; k < n_states; k++) state[k] = (v_elem *)slot->state[k];
     for (int k = 0; k < n_scalars; k++) h[k] = v_set1((v_elem)slot->scalars->value[k]);
+    if (end - begin >= TS_LONG) { /* then a part of a vector first, and p crosses no cache line in any other */
+        const int64_t size = sizeof *p, width = v_lanes * size;
+        i += (width - (int64_t)((uintptr_t)(p + i) % (uintptr_t)width)) % width / size;
+        if (i > begin) TS_OWN(vector)(rule, n_states, p, g, state, h, factor, begin, i - begin);
+    }
     for (; i + v_lanes <= end; i += v_lanes) TS_OWN(vector)(rule, n_states, p, g, state, h, factor, i, v_lanes);
     if (i < end) TS_OWN(vector)(rule, n_states, p, g, state, h, factor, i, end - i);
 }
