@@ -119,8 +119,11 @@ static int64_t measure(ts_call *call) {
 static void step_part(const job *j, int64_t i, int64_t begin, int64_t end) {
     const ts_slot *slot = &j->call->slots[i];
     ts_rule_fn *fn = ts_rule_fn_at(j->call->isa, slot->rule, slot->format);
-    for (; begin < end; begin += MOST_PIECE) /* stored states: no call crosses a multiple of 2^32 */
-        fn(slot, slot->gscale * j->call->clip, begin, end - begin < MOST_PIECE ? end : begin + MOST_PIECE);
+    while (begin < end) { /* stored states: no call crosses a multiple of 2^32 */
+        const int64_t multiple = (begin / MOST_PIECE + 1) * MOST_PIECE, stop = end < multiple ? end : multiple;
+        fn(slot, slot->gscale * j->call->clip, begin, stop);
+        begin = stop;
+    }
 }
 
 /* Whether every counter is that of the scalars, every parameter has the array and the gradient that it had, and every
