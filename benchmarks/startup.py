@@ -1,4 +1,4 @@
-"""How long `import trainstation` takes beyond `import numpy`, in fresh interpreters."""
+"""How long a program waits for us before it begins, in fresh interpreters: for the import, and for a listing."""
 
 from __future__ import annotations
 
@@ -7,38 +7,59 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from pathlib import Path
 
 import click
 
+from trainstation.testing import fake_distribution
+
 ROUNDS = 21
-STATEMENTS = ("import numpy", "import trainstation")
+PLUGINS = 300
+# What is timed: a name, what comes before, the statement.
+NUMPY, OURS = ("import numpy", "", "import numpy"), ("import trainstation", "", "import trainstation")
+LISTING = (
+    f"list_optimizers() with {PLUGINS} plugins",
+    "import trainstation as ts, importlib.metadata",
+    "ts.list_optimizers()",
+)
+PLUGIN = """
+import trainstation as ts
+
+@ts.hookimpl
+def trainstation_optimizers():
+    return [ts.OptimizerSpec("zoo{0}", "no_such_module:Zoo", "one of many")]
+"""
 
 
-def seconds(statement: str, bytecode: str) -> float:
+def _seconds(statement: tuple[str, str, str], bytecode: str, plugins: str) -> float:
     """Return the time of one statement in an interpreter of its own, without the interpreter's own start."""
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    environment["PYTHONPYCACHEPREFIX"] = bytecode  # as in any installation: compiled once, whoever may write where
-    code = f"import time; begin = time.perf_counter(); {statement}; print(time.perf_counter() - begin)"
+    # As in any installation: compiled once, whoever may write where.
+    environment |= {"PYTHONPYCACHEPREFIX": bytecode, "PYTHONPATH": plugins}
+    _, before, timed = statement
+    code = f"import time; {before or 'pass'}\nbegin = time.perf_counter()\n{timed}\nprint(time.perf_counter() - begin)"
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, env=environment)
     return float(done.stdout)
 
 
 @click.command("startup")
 def main() -> None:
-    """How long `import trainstation` takes beyond `import numpy`."""
-    times: dict[str, list[float]] = {statement: [] for statement in STATEMENTS}
-    with tempfile.TemporaryDirectory() as bytecode:
-        for statement in STATEMENTS:
-            seconds(statement, bytecode)  # compiles, and fills the caches of files
+    """How long `import trainstation` takes beyond `import numpy`, and the first listing with 300 plugins installed."""
+    statements = (NUMPY, OURS, LISTING)
+    times: dict[str, list[float]] = {name: [] for name, *_ in statements}
+    with tempfile.TemporaryDirectory() as bytecode, tempfile.TemporaryDirectory() as plugins:
+        for number in range(PLUGINS):
+            module = f"zoo_{number}"
+            fake_distribution(Path(plugins), f"zoo-{number}", module=module, code=PLUGIN.format(number))
+        for statement in statements:
+            _seconds(statement, bytecode, plugins)  # compiles, and fills the caches of files
         for done in range(ROUNDS):
-            for statement in STATEMENTS:
-                times[statement].append(seconds(statement, bytecode) * 1e3)
+            for statement in statements:
+                times[statement[0]].append(_seconds(statement, bytecode, plugins) * 1e3)
             if sys.stderr.isatty():
                 print(f"\r{done + 1}/{ROUNDS}", end="\r", file=sys.stderr)
-    over = sorted(after - before for before, after in zip(*(times[s] for s in STATEMENTS), strict=True))
-    quarter = len(over) // 4
-    print(f"median of {ROUNDS} fresh interpreters each, in turn")
-    for statement, values in times.items():
-        print(f"  {statement:20} {statistics.median(values):6.1f} ms")
-    low, middle, high = over[quarter], statistics.median(over), over[-quarter - 1]
-    print(f"  {'the difference':20} {middle:6.1f} ms (quartiles {low:.1f} to {high:.1f})")
+    print(f"median of {ROUNDS} fresh interpreters each, in turn, and quartiles")
+    over = [after - before for before, after in zip(times[NUMPY[0]], times[OURS[0]], strict=True)]
+    for name, values in {**times, "the import beyond numpy's": over}.items():
+        low, middle, high = statistics.quantiles(values, n=4)
+        print(f"  {name:38} {middle:6.1f} ms ({low:.1f} to {high:.1f})")

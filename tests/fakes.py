@@ -5,6 +5,8 @@ import subprocess
 import sys
 import textwrap
 
+from trainstation.testing import fake_distribution
+
 HOOK = "import trainstation as ts\n@ts.hookimpl\ndef trainstation_optimizers():\n    "
 GOOD = """
 import trainstation as ts
@@ -18,17 +20,9 @@ def trainstation_optimizers():
 """
 
 
-def distribution(folder, name, version="1.0", points=None, *, module="", code="", metadata=None):
-    """Write a dist-info folder, and a module beside it; one entry point, to that module, unless `points` says more."""
-    info = folder / f"{name.replace('-', '_')}-{version}.dist-info"
-    info.mkdir(parents=True)
-    text = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n" if metadata is None else metadata
-    (info / "METADATA").write_text(text)
-    lines = [f"{point} = {target}" for point, target in (points or {module: module}).items()]
-    (info / "entry_points.txt").write_text("\n".join(["[trainstation]", *lines, ""]))
-    if module:
-        (folder / f"{module}.py").write_text(textwrap.dedent(code))
-    return info
+def distribution(folder, *arguments, **options):
+    """Install a distribution that is not there, in the folder `site` of a folder."""
+    return fake_distribution(folder / "site", *arguments, **options)
 
 
 def good(folder, distribution_name, optimizer, module, version="1.0", cls="Fake"):
@@ -38,8 +32,8 @@ def good(folder, distribution_name, optimizer, module, version="1.0", cls="Fake"
 
 
 def run(folder, *arguments, paths=None, check=True, **environment):
-    """Run an interpreter in `folder`, with `paths` (default: the folder itself) on its path."""
-    path = os.pathsep.join(str(each) for each in ([folder] if paths is None else paths))
+    """Run an interpreter in `folder`; what is installed in `paths` (default: the folder itself) is found."""
+    path = os.pathsep.join(str(each / "site") for each in ([folder] if paths is None else paths))
     return subprocess.run(
         [sys.executable, *arguments],
         cwd=folder,

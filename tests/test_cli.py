@@ -258,7 +258,7 @@ def test_a_reader_that_has_left_is_no_news(tmp_path, arguments):
 
 
 def test_an_interrupt_is_130(monkeypatch):
-    def interrupted(*_):
+    def interrupted(*_, **__):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(ts, "list_optimizers", interrupted)

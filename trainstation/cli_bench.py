@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from fnmatch import fnmatch
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,11 +17,12 @@ import click
 from trainstation import plugins
 from trainstation.bench import machine
 from trainstation.bench.cases import SHAPES, Case, make_cases, parse_sizes
-from trainstation.cli_common import Failure, as_json, look_up, out_folder, output
+from trainstation.cli_common import Failure, as_json, complete_name, look_up, out_folder, output
 from trainstation.jsonable import jsonable
 
 if TYPE_CHECKING:
     from trainstation.bench.entrants import Entrant
+    from trainstation.bench.problems import Problem
 
 __all__ = ["bench", "compare", "race", "speed"]
 
@@ -68,14 +70,21 @@ def _endings(out: Path, interrupted: Callable[[], None]) -> Iterator[None]:
 
 
 @click.command()
-@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.argument("names", nargs=-1, metavar="[NAME]...", shell_complete=complete_name)
+@click.option("--problem", default="mnist5k_mlp", show_default=True, metavar="GLOB", help="What to train.")
 @click.option("--epochs", type=click.IntRange(min=1), help="Train exactly so many, however long it takes.")
 @click.option("--seeds", type=click.IntRange(min=1), default=1, show_default=True, help="Seeds of each optimizer.")
 @out_folder
 @as_json
 @click.pass_context
 def bench(
-    context: click.Context, names: tuple[str, ...], epochs: int | None, seeds: int, out: Path, as_json: bool
+    context: click.Context,
+    names: tuple[str, ...],
+    problem: str,
+    epochs: int | None,
+    seeds: int,
+    out: Path,
+    as_json: bool,
 ) -> None:
     """Train the same model on real data with the optimizers NAME..., and compare.
 
@@ -91,11 +100,24 @@ def bench(
             look_up(name)
         chosen = list(dict.fromkeys(map(plugins.label_of, names))) or runner.choose()
         schedule = runner.share(chosen, seeds) if epochs is None else runner.Schedule(chosen, [], None)
-        session = Session(_stem(out, "bench"), schedule, epochs, seeds, stdout if as_json else None)
+        lines = stdout if as_json else None
+        session = Session(_stem(out, "bench"), _problem(problem), schedule, epochs, seeds, lines)
         with _endings(out, session.interrupted):
             session.run()
     if names and session.failed():
         context.exit(3)
+
+
+def _problem(pattern: str) -> Problem:
+    """Return the one problem whose name matches."""
+    from trainstation.bench.problems import find_problems
+
+    problems = find_problems()
+    matching = [name for name in problems if fnmatch(name, pattern)]
+    if len(matching) != 1:
+        text = f"{pattern!r} is {'more than one' if matching else 'no'} problem; there are {', '.join(problems)}"
+        raise Failure(text)
+    return problems[matching[0]]
 
 
 def _words(text: str) -> list[str]:

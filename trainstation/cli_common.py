@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import glob
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, redirect_stdout
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
@@ -17,7 +19,7 @@ from trainstation.bench import OUT
 if TYPE_CHECKING:
     from trainstation.registry import OptimizerInfo
 
-__all__ = ["Failure", "as_json", "cannot_be_used", "look_up", "out_folder", "output"]
+__all__ = ["Failure", "as_json", "cannot_be_used", "complete_name", "look_up", "out_folder", "output", "plain"]
 
 as_json = click.option("--json", "as_json", is_flag=True, help="JSON on stdout, and nothing else there.")
 out_folder = click.option(
@@ -27,6 +29,20 @@ out_folder = click.option(
     show_default=True,
     help="Folder of the rows and the pictures.",
 )
+
+
+def complete_name(_: click.Context, __: click.Parameter, incomplete: str) -> list[str]:
+    """Return the names that begin so, for a shell."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a line in the middle of what is being typed
+        return ts.list_optimizers(f"{glob.escape(incomplete)}*")
+
+
+def plain(value: Any) -> str:
+    """Write what an info holds for people."""
+    if isinstance(value, dict):
+        return ", ".join(f"{key}={each!r}" for key, each in value.items())
+    return ", ".join(value) if isinstance(value, tuple | list) else str(value)
 
 
 class Failure(click.ClickException):
@@ -51,7 +67,7 @@ def look_up(name: str) -> OptimizerInfo:
         return ts.optimizer_info(name)
     except ts.UnknownOptimizerError as error:
         broken = plugins.broken_plugin(name)
-        if broken is None:
+        if not broken:
             raise Failure(str(error)) from error
         text = f"{name!r} cannot be used: {broken}"
         raise Failure(text, 3) from error

@@ -15,9 +15,13 @@ import pluggy
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from trainstation.bench.problems import Problem
     from trainstation.registry import OptimizerSpec
 
-__all__ = ["hookimpl", "hookspec"]
+__all__ = ["API_VERSION", "hookimpl", "hookspec"]
+
+# A plugin's module may name the version that it was written for, as `TRAINSTATION_API = 1`; another one is left out.
+API_VERSION = 1
 
 hookspec = pluggy.HookspecMarker("trainstation")
 hookimpl = pluggy.HookimplMarker("trainstation")
@@ -30,4 +34,10 @@ def trainstation_optimizers() -> Iterable[OptimizerSpec]:
     A spec names its class as "module:Class", which is imported when the optimizer is first used: the plugin's module
     itself stays light.
     """
+    return ()
+
+
+@hookspec
+def trainstation_problems() -> Iterable[Problem]:
+    """Return problems to compare optimizers on; called when a benchmark asks for problems."""
     return ()

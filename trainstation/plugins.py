@@ -1,27 +1,17 @@
-"""Finds installed optimizers, and survives those that are broken. The only user of importlib.metadata.
-
-Built-ins are registered by import, so their names never need a look at what is installed. The first name that is not
-theirs, and any listing, scans the entry points once.
-"""
+"""What everyone calls: optimizers by name, built-in, installed or registered by a script."""
 
 from __future__ import annotations
 
-import threading
-import traceback
-import warnings
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-import pluggy
-
-from trainstation import builtin, hookspecs
-from trainstation.errors import DuplicateOptimizerError, PluginWarning
-from trainstation.registry import Entry, OptimizerInfo, OptimizerSpec, Registry, normalize, project
+from trainstation.discovery import PluginInfo, Plugins
+from trainstation.errors import DuplicateOptimizerError
+from trainstation.installed import CORE, core_version
+from trainstation.registry import Entry, OptimizerInfo, OptimizerSpec
 
 if TYPE_CHECKING:
-    from importlib.metadata import Distribution
-
+    from trainstation.bench.problems import Problem
     from trainstation.optimizers import Optimizer
 
 __all__ = [
@@ -31,144 +21,15 @@ __all__ = [
     "get_optimizer",
     "label_of",
     "list_optimizers",
+    "list_plugins",
+    "list_problems",
     "optimizer_info",
     "register_optimizer",
     "unregister_optimizer",
 ]
 
-GROUP = "trainstation"
-CORE = "trainstation"
 Class = TypeVar("Class", bound=type)
-
-
-@dataclass(frozen=True, slots=True)
-class Broken:
-    """A plugin that could not be used, and why: `error` in a line, `trace` in full."""
-
-    name: str
-    distribution: str
-    version: str
-    error: str
-    trace: str
-
-    def __str__(self) -> str:
-        return f"the plugin {self.name!r} of {self.distribution} {self.version} is left out: {self.error}"
-
-
-class Plugins:
-    """One registry, and what was found while filling it."""
-
-    def __init__(self) -> None:
-        self.registry = Registry()
-        self.broken: list[Broken] = []
-        self._manager = pluggy.PluginManager("trainstation")
-        self._manager.add_hookspecs(hookspecs)
-        self._lock = threading.RLock()
-        self._scanned = self._scanning = False
-        self._register(builtin, "builtin", CORE, "", "builtin")
-
-    def _register(self, plugin: object, name: str, distribution: str, version: str, origin: str) -> None:
-        """Register a plugin with pluggy, and enter all that its hook returns; or leave no trace of it."""
-        self._manager.register(plugin, name=f"{distribution}:{name}")
-        try:
-            self.registry.add(*(Entry(spec, distribution, version, origin) for spec in self._specs(plugin)))
-        except BaseException:
-            self._manager.unregister(plugin)
-            raise
-
-    def _specs(self, plugin: object) -> list[OptimizerSpec]:
-        """Return what a plugin's hook returns, if it is what it should be."""
-        hooks = [hook for hook in self._manager.hook.trainstation_optimizers.get_hookimpls() if hook.plugin is plugin]
-        if not hooks:
-            msg = f"{plugin!r} has no function trainstation_optimizers that is marked with @trainstation.hookimpl"
-            raise TypeError(msg)
-        specs: list[OptimizerSpec] = []
-        for hook in hooks:
-            returned: Any = hook.function()
-            for spec in returned if isinstance(returned, Iterable) else [returned]:
-                if not isinstance(spec, OptimizerSpec):
-                    msg = f"trainstation_optimizers() must return a list of OptimizerSpecs, not {returned!r}"
-                    raise TypeError(msg)
-                specs.append(spec)
-        return specs
-
-    def scan(self) -> None:
-        """Load the plugins of all installed distributions, once."""
-        if self._scanned:
-            return
-        with self._lock:
-            if self._scanned or self._scanning:  # a plugin that asks while it is being loaded sees what there is
-                return
-            self._scanning = True
-            self.broken.clear()  # of a scan that Ctrl-C has ended
-            try:
-                for distribution in _installed():
-                    self._load_all(distribution)
-                self._scanned = True
-            finally:
-                self._scanning = False
-        # All are loaded before the first warning, which may be an error to the caller.
-        for broken in self.broken:
-            warnings.warn(str(broken), PluginWarning, stacklevel=3)
-
-    def _load_all(self, distribution: Distribution) -> None:
-        """Load the plugins of one distribution; what is broken is noted, and left out."""
-        try:
-            points = [point for point in distribution.entry_points if point.group == GROUP]
-        except Exception as error:  # noqa: BLE001  # its metadata may be anything
-            self._leave_out("entry_points.txt", distribution, error)
-            return
-        for point in points:
-            if self._manager.has_plugin(f"{distribution.name}:{point.name}"):
-                continue
-            try:
-                self._register(point.load(), point.name, distribution.name, distribution.version, "plugin")
-            except (Exception, SystemExit) as error:  # noqa: BLE001  # a stranger's code may raise anything
-                self._leave_out(point.name, distribution, error)
-
-    def _leave_out(self, name: str, distribution: Distribution, error: BaseException) -> None:
-        line, trace = f"{type(error).__name__}: {error}", "".join(traceback.format_exception(error))
-        self.broken.append(Broken(name, distribution.name, distribution.version, line, trace))
-
-    def find(self, name: str) -> Entry:
-        """Return what a name means; UnknownOptimizerError if it means nothing."""
-        entry = self.registry.find(name)
-        if entry is None or (entry.origin != "builtin" and not self._scanned):
-            self.scan()
-            entry = self.registry.find(name)
-        if entry is None:
-            error = self.registry.unknown(name)
-            for broken in self.broken:
-                error.add_note(f"{broken}\n{broken.trace}")
-            raise error
-        return entry
-
-
-def _installed() -> Iterator[Distribution]:
-    """Yield each installed distribution but our own once: the one that Python would import."""
-    from importlib.metadata import distributions
-
-    seen = {CORE}
-    for distribution in distributions():
-        try:
-            name = project(distribution.name)
-        except Exception:  # noqa: BLE001, S112  # the remains of an installation, without METADATA
-            continue
-        if name not in seen:
-            seen.add(name)
-            yield distribution
-
-
 _plugins = Plugins()
-
-
-def _core_version() -> str:
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        return version(CORE)
-    except PackageNotFoundError:
-        return ""
 
 
 def get_optimizer(name: str) -> type[Optimizer]:
@@ -239,7 +100,7 @@ def find_optimizer(name: str) -> Entry:
     """
     entry = _plugins.find(name)
     if entry.origin == "builtin" and not entry.version:
-        entry.version = _core_version()
+        entry.version = core_version()
     return entry
 
 
@@ -248,14 +109,19 @@ def label_of(name: str) -> str:
     return _plugins.registry.label(_plugins.find(name))
 
 
-def broken_plugin(name: str) -> Broken | None:
-    """Return the broken plugin that an unknown name may have been meant to come from, if one is installed."""
-    distribution, _, plain = normalize(name).rpartition("/")
-    for broken in _plugins.broken:
-        known = normalize(broken.distribution)
-        if project(distribution) == project(known) if distribution else plain in (normalize(broken.name), known):
-            return broken
-    return None
+def broken_plugin(name: str) -> str:
+    """Say which broken plugin an unknown name may have been meant to come from; "" if none is installed."""
+    return _plugins.broken(name)
+
+
+def list_problems() -> list[tuple[Problem, str]]:
+    """Return the problems of all installed plugins, each with its distribution."""
+    return _plugins.problems()
+
+
+def list_plugins() -> list[PluginInfo]:
+    """Return what is installed in the entry-point group `trainstation`, and what came of each."""
+    return _plugins.infos()
 
 
 @overload

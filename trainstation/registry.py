@@ -184,14 +184,16 @@ class Registry:
     def add(self, *entries: Entry) -> None:
         """Enter all of these or, if a distribution or a script uses a name twice, none: DuplicateOptimizerError."""
         with self._lock:
-            used = {(project(other.distribution), name) for other in self._entries for name in other.names}
+            used: set[tuple[str, str]] = set()
             for entry in entries:
+                by = project(entry.distribution)
                 for name in entry.names:
-                    if (project(entry.distribution), name) in used:
-                        by = "a script" if entry.origin == "script" else entry.distribution
-                        msg = f"{by} registers {name!r} twice"
+                    others = (project(other.distribution) for other in self._by_name.get(name, ()))
+                    if (by, name) in used or by in others:
+                        who = "a script" if entry.origin == "script" else entry.distribution
+                        msg = f"{who} registers {name!r} twice"
                         raise DuplicateOptimizerError(msg)
-                    used.add((project(entry.distribution), name))
+                    used.add((by, name))
             for entry in entries:
                 self._entries.append(entry)
                 for name in entry.names:
@@ -214,9 +216,10 @@ class Registry:
     def label(self, entry: Entry) -> str:
         """Return the shortest name that means this entry: its own, or `distribution/name` where that means another."""
         name = entry.spec.name
-        return name if self._meant(name) == [entry] else f"{entry.distribution}/{name}"
+        return name if self.meant(name) == [entry] else f"{entry.distribution}/{name}"
 
-    def _meant(self, name: str) -> list[Entry]:
+    def meant(self, name: str) -> list[Entry]:
+        """Return the entries that a plain name may mean: the built-in alone, if there is one."""
         entries = self._by_name.get(name, [])
         return [entry for entry in entries if entry.origin == "builtin"] or entries
 
@@ -232,7 +235,7 @@ class Registry:
             wanted = project(distribution)
             entries = [entry for entry in self._by_name.get(plain, ()) if project(entry.distribution) == wanted]
         else:
-            entries = self._meant(plain)
+            entries = self.meant(plain)
         if len(entries) > 1:
             choices = " or ".join(f"{entry.distribution}/{entry.spec.name}" for entry in entries)
             msg = f"{name!r} is registered by several distributions; say which one: {choices}"

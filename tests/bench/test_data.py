@@ -3,7 +3,7 @@ from importlib import resources
 
 import numpy as np
 
-from trainstation.bench.problems import PROBLEMS, mnist_5k
+from trainstation.bench.problems import BUILTIN, mnist_5k
 
 DIGEST = "809ec085d551285cf9efad12c42a6aead98c62f96eb9936cc5b778870773e50d"
 
@@ -45,7 +45,7 @@ def test_pixels_are_standardised():
 
 
 def test_an_epoch_shows_every_image_once():
-    problem = PROBLEMS["mnist5k_mlp"]
+    problem = BUILTIN["mnist5k_mlp"]
     task = problem.start(3)
     batches = list(task.epoch())
     assert len(batches) == problem.steps_per_epoch
@@ -56,7 +56,7 @@ def test_an_epoch_shows_every_image_once():
 
 
 def test_a_seed_starts_one_task():
-    problem = PROBLEMS["mnist5k_mlp"]
+    problem = BUILTIN["mnist5k_mlp"]
     assert (problem.metric, "mnist" in problem.name) == ("accuracy", True)
     one, same, other = problem.start(1), problem.start(1), problem.start(2)
     for a, b, c in zip(one.parameters(), same.parameters(), other.parameters(), strict=True):

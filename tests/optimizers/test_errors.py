@@ -37,7 +37,7 @@ def test_senseless_learning_rates(kind, lr):
         (Adam, {"betas": (1.0, 0.999)}, "Invalid beta parameter at index 0: 1.0"),
         (Adam, {"betas": (0.9, -0.1)}, "Invalid beta parameter at index 1: -0.1"),
         (AdamW, {"betas": (0.9, math.nan)}, "Invalid beta parameter at index 1: nan"),
-        (Adam, {"betas": (0.9,)}, "betas are two numbers"),
+        (Adam, {"betas": (0.9,)}, "betas are 2 numbers"),
         (Adam, {"eps": -1e-8}, "Invalid epsilon value: -1e-08"),
         (Adam, {"eps": 0}, "Invalid epsilon value: 0"),
         (RMSprop, {"eps": math.inf}, "Invalid epsilon value: inf"),

@@ -99,9 +99,9 @@ def test_a_momentum_that_nothing_feeds_dies_away(state_dtype, momentum):
 
 @functools.cache
 def trained(name, state_dtype, seed):
-    from trainstation.bench.problems import PROBLEMS
+    from trainstation.bench.problems import BUILTIN
 
-    task = PROBLEMS["mnist5k_mlp"].start(seed)
+    task = BUILTIN["mnist5k_mlp"].start(seed)
     hyper = {"adam": {}, "adamw": {}, "sgd": {"lr": 0.02, "momentum": 0.9}, "rmsprop": {"lr": 1e-3}}[name]
     optimizer = ts.create_optimizer(name, task.parameters(), **hyper, state_dtype=state_dtype)
     losses = []

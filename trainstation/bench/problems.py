@@ -11,10 +11,10 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from trainstation import nn, no_grad, random
+from trainstation import nn, no_grad, plugins, random
 from trainstation.tensor import Tensor
 
-__all__ = ["PROBLEMS", "Problem", "Task"]
+__all__ = ["Problem", "Task", "find_problems"]
 
 Array = NDArray[Any]
 
@@ -95,9 +95,17 @@ class MnistMLP:
         return float((logits.argmax(axis=1) == self.test_labels).mean())
 
 
-PROBLEMS = {
+BUILTIN = {
     problem.name: problem
     for problem in [
         Problem("mnist5k_mlp", "MLP 784-256-128-10 on 5,000 real MNIST digits", "accuracy", 63, MnistMLP),
     ]
 }
+
+
+def find_problems() -> dict[str, Problem]:
+    """Return all problems by name: the built-ins first; a plugin's whose name is taken is `distribution/name`."""
+    found = dict(BUILTIN)
+    for problem, distribution in plugins.list_problems():
+        found[f"{distribution}/{problem.name}" if problem.name in found else problem.name] = problem
+    return found

@@ -12,7 +12,7 @@ import numpy as np
 from trainstation.bench import OUT, report, rows, runner
 from trainstation.bench.live import Live
 from trainstation.bench.output import Output, counted
-from trainstation.bench.problems import PROBLEMS
+from trainstation.bench.problems import Problem
 
 __all__ = ["Session"]
 
@@ -21,11 +21,17 @@ class Session:
     """Runs a schedule. With `lines` the rows go there too, and all that is for people to stderr."""
 
     def __init__(
-        self, stem: Path, schedule: runner.Schedule, epochs: int | None, seeds: int, lines: TextIO | None
+        self,
+        stem: Path,
+        problem: Problem,
+        schedule: runner.Schedule,
+        epochs: int | None,
+        seeds: int,
+        lines: TextIO | None,
     ) -> None:
         """Prepare; nothing is written yet."""
         self._out, self._schedule, self._epochs, self._seeds = Output(stem, lines), schedule, epochs, seeds
-        self._problem = next(iter(PROBLEMS.values()))
+        self._problem = problem
         self._trials: list[rows.Trial] = []
 
     def run(self) -> None:

@@ -85,13 +85,6 @@ class Adam(Optimizer):
             on_nonfinite=on_nonfinite,
         )
 
-    def validate(self, hyper: Mapping[str, Any]) -> None:
-        """Check the hyper-parameters; there are two betas."""
-        super().validate(hyper)
-        if len(hyper["betas"]) != 2:  # noqa: PLR2004
-            msg = f"betas are two numbers, not {hyper['betas']!r}"
-            raise ValueError(msg)
-
     def variant(self, hyper: Mapping[str, Any]) -> tuple[str | None, tuple[str, ...]]:
         """Amsgrad has a rule of its own and one more state."""
         if hyper["amsgrad"]:

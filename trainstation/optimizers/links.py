@@ -5,6 +5,8 @@ from __future__ import annotations
 import copy
 import threading
 from collections.abc import Iterable, Mapping
+from functools import cache
+from inspect import signature
 from typing import Any, ClassVar
 
 import numpy as np
@@ -34,6 +36,10 @@ class Links:
     def validate(self, hyper: Mapping[str, Any]) -> None:
         """Check the hyper-parameters of a group, before each step; override to check more."""
         groups.check_hyper(hyper)
+        count = _betas_of(type(self)) if "betas" in hyper else 0
+        if count and len(hyper["betas"]) != count:
+            msg = f"betas are {count} numbers, not {hyper['betas']!r}"
+            raise ValueError(msg)
 
     def state_kinds(self, hyper: Mapping[str, Any]) -> Mapping[str, str]:
         """Return how `state_dtype` may keep a state."""
@@ -285,6 +291,13 @@ class Links:
             else:
                 made[name] = kernels.copy_beside(parameter.data, value)
         return made
+
+
+@cache
+def _betas_of(kind: type) -> int:
+    """Return how many betas an optimizer has by default; 0 if it has no default."""
+    betas = signature(kind).parameters.get("betas")
+    return len(betas.default) if betas and isinstance(betas.default, tuple) else 0
 
 
 def _settings(group: Mapping[str, Any]) -> dict[str, Any]:

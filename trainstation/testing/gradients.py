@@ -1,4 +1,4 @@
-"""For tests of what is built on trainstation, and for our own: `check_grad`."""
+"""A check of gradients against differences."""
 
 from __future__ import annotations
 

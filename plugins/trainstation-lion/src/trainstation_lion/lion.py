@@ -63,13 +63,6 @@ class Lion(Optimizer):
             on_nonfinite=on_nonfinite,
         )
 
-    def validate(self, hyper: Mapping[str, Any]) -> None:
-        """Check the hyper-parameters; there are two betas."""
-        super().validate(hyper)
-        if len(hyper["betas"]) != 2:  # noqa: PLR2004
-            msg = f"betas are two numbers, not {hyper['betas']!r}"
-            raise ValueError(msg)
-
     def state_kinds(self, hyper: Mapping[str, Any]) -> Mapping[str, str]:  # noqa: ARG002  # whatever they are
         """The momentum has signs."""
         return {"exp_avg": "signed"}

@@ -1,0 +1,160 @@
+"""An optimizer that is checked: how it is made, and which parameters it takes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from inspect import signature
+from typing import Any
+
+from trainstation.optimizers import Optimizer
+from trainstation.plugins import find_optimizer
+from trainstation.tensor import Tensor
+from trainstation.testing.runs import draw, run, seen
+from trainstation.testing.verdicts import Result
+
+__all__ = ["Shape", "Subject"]
+
+Shape = tuple[int, ...]
+
+# Of each number of dimensions, two; those that an optimizer takes are what it is checked on.
+SHAPES: dict[int, tuple[Shape, Shape]] = {
+    2: ((3, 4), (4, 3)),
+    1: ((6,), (5,)),
+    3: ((2, 3, 2), (1, 2, 3)),
+    0: ((), ()),
+}
+
+
+class Subject:
+    """An optimizer by name or class, and options to make it with; nothing is looked up before it is needed."""
+
+    def __init__(self, what: str | type[Optimizer], options: Mapping[str, Any] | None = None) -> None:
+        self.what, self.given = what, dict(options or {})
+        name = what if isinstance(what, str) else what.__name__
+        settings = ",".join(f"{key}={value!r}" for key, value in self.given.items())
+        self.label = f"{name}:{settings}" if settings else name
+        self.results: dict[str, tuple[Result, Exception | None]] = {}
+
+    @cached_property
+    def cls(self) -> type[Optimizer]:
+        """The class; TypeError if it is not an `Optimizer`."""
+        cls = find_optimizer(self.what).load() if isinstance(self.what, str) else self.what
+        if not issubclass(cls, Optimizer):
+            msg = f"{self.label}: {cls.__name__} is no subclass of trainstation.optimizers.Optimizer"
+            raise TypeError(msg)
+        return cls
+
+    @cached_property
+    def options(self) -> dict[str, Any]:
+        """What it is made with: the options of its name, and those that were given."""
+        named = find_optimizer(self.what).spec.defaults if isinstance(self.what, str) else None
+        return {**(named or {}), **self.given}
+
+    def make(self, params: Sequence[Any] | None = None, **hyper: Any) -> Optimizer:
+        """Return a new optimizer, ready to train."""
+        made = self.cls(params, **{**self.options, **hyper})
+        made.train()
+        return made
+
+    def interpreted(self) -> Subject:
+        """Return the same optimizer without its compiled rule: `update` steps."""
+        cls = self.cls
+
+        def variant(self: Optimizer, hyper: Mapping[str, Any]) -> tuple[str | None, tuple[str, ...]]:
+            return None, cls.variant(self, hyper)[1]
+
+        return Subject(type(cls.__name__, (cls,), {"variant": variant, "rule": None}), self.options)
+
+    @cached_property
+    def defaults(self) -> dict[str, Any]:
+        """The hyper-parameters."""
+        return self.make().defaults
+
+    @cached_property
+    def keywords(self) -> dict[str, Any]:
+        """The names in the signature, without params, and their defaults."""
+        return {name: each.default for name, each in signature(self.cls).parameters.items() if name != "params"}
+
+    def takes(self, **hyper: Any) -> bool:
+        """Whether it can be made with these."""
+        try:
+            self.make(**hyper)
+        except (TypeError, ValueError):
+            return False
+        return True
+
+    @property
+    def decay(self) -> dict[str, float]:
+        """A weight decay to make it with, if it has one."""
+        return {"weight_decay": 0.1} if "weight_decay" in self.defaults else {}
+
+    # Parameters
+
+    @cached_property
+    def refusals(self) -> dict[int, str]:
+        """Numbers of dimensions that it refuses, with its words; `update` may not refuse, for others have moved then."""
+        found = {}
+        for dimensions, (shape, _) in SHAPES.items():
+            parameters = draw([shape])
+            before = parameters[0].data.tobytes()
+            try:
+                run(self.make(list(parameters.values())), parameters, range(1))
+            except (TypeError, ValueError) as error:
+                from_update = any(note.startswith("raised by ") for note in getattr(error, "__notes__", ()))
+                if not from_update and parameters[0].data.tobytes() == before:
+                    found[dimensions] = str(error)
+            except Exception:  # noqa: BLE001, S110  # no refusal; the check `steps` shows it
+                pass
+        return found
+
+    @property
+    def shapes(self) -> list[Shape]:
+        """Shapes of parameters that it takes."""
+        return [shape for dimensions, some in SHAPES.items() if dimensions not in self.refusals for shape in some]
+
+    def parameters(self, shapes: Sequence[Shape] | None = None, dtype: str = "float32") -> dict[int, Tensor]:
+        """Return parameters that it takes, numbered."""
+        return draw(self.shapes if shapes is None else shapes, dtype)
+
+    def shaped(self, *shape: int) -> Shape:
+        """Return the nearest shape of as many elements that it takes; () if it takes none."""
+        size = 1
+        for length in shape:
+            size *= length
+        for candidate in (shape, (size,), (1, size), (1, 1, size)):
+            if len(candidate) not in self.refusals:
+                return candidate
+        return ()
+
+    # How it behaves
+
+    @cached_property
+    def coupled(self) -> bool:
+        """Whether, through `prepare`, a parameter's step depends on the others of the step, as Prodigy's does."""
+        if self.cls.prepare is Optimizer.prepare:
+            return False
+        ends = []
+        for count in (1, 2):
+            parameters = self.parameters(self.shapes[:count])
+            optimizer = self.make(list(parameters.values()))
+            run(optimizer, parameters, range(5))
+            ends.append(seen(optimizer, parameters[0])["values"].tobytes())
+        return ends[0] != ends[1]
+
+    @cached_property
+    def rate_counts_once(self) -> bool:
+        """Whether lr matters at the first step of a parameter only, as the first step size of Rprop."""
+        if not self.defaults.get("lr"):
+            return False
+
+        def end(made: float, later: float) -> bytes:
+            parameters = self.parameters()
+            optimizer = self.make(list(parameters.values()), lr=made)
+            run(optimizer, parameters, range(3))
+            optimizer.set_learning_rate(later)
+            run(optimizer, parameters, range(3, 8))
+            return b"".join(parameter.data.tobytes() for parameter in parameters.values())
+
+        lr = self.defaults["lr"]
+        return end(lr, lr) == end(lr, lr / 2) != end(lr / 2, lr / 2)
