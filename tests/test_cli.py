@@ -46,7 +46,7 @@ def zoo(tmp_path):
 @pytest.mark.parametrize("flag", ["--help", "-h"])
 def test_help(flag):
     said = invoke(flag)
-    for command in ("list", "info", "cpu", "bench", "speed", "compare"):
+    for command in ("list", "info", "plugins", "cpu", "bench", "speed", "compare"):
         assert f"\n  {command} " in said
         assert invoke(command, flag).startswith("Usage: ")
 
@@ -70,7 +70,7 @@ def test_the_command_is_installed():
 
 
 def test_list():
-    lines = invoke("list", "adam*").splitlines()
+    lines = invoke("list", "adam*", "--origin", "builtin").splitlines()
     assert [line.split()[0] for line in lines] == ["adam", "adamw"]
     assert lines[1] == f"adamw  Adam with decoupled weight decay  [trainstation {ts.__version__}]"
     assert {line.split()[0] for line in invoke("list").splitlines()} >= {"adam", "adamw", "rmsprop", "sgd"}
@@ -207,6 +207,64 @@ def test_list_shows_all_that_is_sound(zoo):
             "'lazy' of zoo-lazy 1.0 cannot be used: ModuleNotFoundError: No module named 'zoo_no_such_module'",
             "PluginWarning: the plugin 'puma' of zoo-puma 6.6 is left out: ZeroDivisionError: division by zero",
         ]
+
+
+@pytest.mark.parametrize(
+    ("options", "names"),
+    [
+        (["ad*", "--origin", "builtin"], ["adam", "adamw"]),
+        (["--exclude", "ad*", "--origin", "builtin"], ["rmsprop", "sgd"]),
+        (["--tag", "adaptive", "--tag", "momentum", "--origin", "builtin"], ["adam", "adamw"]),
+        (["tig*", "--origin", "plugin"], ["tiger"]),
+        (["nothing*"], []),
+    ],
+)
+def test_list_can_be_narrowed(zoo, options, names):
+    done = fakes.command(zoo, "list", *options)
+    assert [line.split()[0] for line in done.stdout.splitlines()] == names
+
+
+def test_plugins_shows_what_came_of_each(zoo):
+    plain, listed = (
+        fakes.command(zoo, "plugins"),
+        fakes.command(zoo, "plugins", "--json", TRAINSTATION_BLOCK="zoo-tiger"),
+    )
+    found = {each["distribution"]: each for each in json.loads(listed.stdout)}
+    assert all(list(each) == ["name", "distribution", "version", "state", "gives", "error"] for each in found.values())
+    assert (plain.returncode, listed.returncode) == (0, 0)
+    assert found["zoo-infinite"]["state"] == "ok"
+    assert found["zoo-infinite"]["gives"] == ["infinite"]
+    assert found["zoo-one"]["gives"] == ["zoo-one/lion"]
+    assert (found["zoo-one"]["state"], found["zoo-two"]["state"]) == ("conflicting", "conflicting")
+    assert "'lion' is also of " in found["zoo-one"]["error"]
+    assert "zoo-two" in found["zoo-one"]["error"]
+    assert (found["zoo-tiger"]["state"], found["zoo-tiger"]["gives"]) == ("blocked", [])
+    assert found["zoo-tiger"]["error"] == "TRAINSTATION_BLOCK names it"
+    assert (found["zoo-puma"]["state"], found["zoo-puma"]["version"]) == ("broken", "6.6")
+    assert found["zoo-puma"]["error"] == "ZeroDivisionError: division by zero"
+    lines = {tuple(line.split()[:3]) for line in plain.stdout.splitlines()}
+    assert {("zoo-tiger", "2.5", "ok"), ("zoo-puma", "6.6", "broken"), ("zoo-one", "1.0", "conflicting")} <= lines
+    assert "ZeroDivisionError: division by zero" in plain.stdout
+    assert "Traceback" not in plain.stdout + plain.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [("trainstation info ti", "tiger"), ("trainstation bench adam rms", "rmsprop"), ("trainstation li", "list")],
+)
+def test_a_shell_can_complete(zoo, words, found):
+    environment = {"_TRAINSTATION_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
+    code = "import sys; sys.argv = ['trainstation']; from trainstation.cli import main; main(prog_name='trainstation')"
+    done = fakes.run(zoo, "-c", code, check=False, **environment)
+    assert found in [line.partition(",")[2] for line in done.stdout.splitlines()]
+    assert done.stderr == ""
+
+
+def test_a_problem_that_is_not_there_is_2(tmp_path):
+    done = fakes.command(tmp_path, "bench", "adam", "--problem", "chess*")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "'chess*' is no problem; there are mnist5k_mlp" in done.stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("module", ["rich", "matplotlib", "threadpoolctl"])
