@@ -67,7 +67,7 @@ CHECKS: dict[str, tuple[str, Callable[[float], bool]]] = {
     "weight_decay": ("weight_decay value", _not_negative),
     "momentum": ("momentum value", _not_negative),
     "dampening": ("dampening value", _finite),
-    "alpha": ("alpha value", _fraction),
+    "alpha": ("alpha value", _not_negative),
 }
 
 
@@ -107,7 +107,7 @@ def scaled(group: Group) -> Group:
     """Return the hyper-parameters of one step: its rate multiplied by `lr_scale` (layer decay), all in double."""
     changed: dict[str, Any] = {}
     for name in CHECKS.keys() & group.keys():
-        if type(group[name]) is not float:
+        if type(group[name]) is not float and isinstance(group[name], Real):  # Adafactor's eps is a pair
             changed[name] = float(group[name])  # NumPy's float32 would drag its precision along
     if "betas" in group:
         changed["betas"] = tuple(map(float, group["betas"]))

@@ -87,6 +87,13 @@ class RMSprop(Optimizer):
             on_nonfinite=on_nonfinite,
         )
 
+    def validate(self, hyper: Mapping[str, Any]) -> None:
+        """Check the hyper-parameters; alpha is a decay rate."""
+        super().validate(hyper)
+        if hyper["alpha"] >= 1:
+            msg = f"Invalid alpha value: {hyper['alpha']}"
+            raise ValueError(msg)
+
     def variant(self, hyper: Mapping[str, Any]) -> tuple[str | None, tuple[str, ...]]:
         """Centering and momentum have a state each."""
         rule: str | None = self.rule
