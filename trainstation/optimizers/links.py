@@ -36,7 +36,8 @@ class Links:
     def validate(self, hyper: Mapping[str, Any]) -> None:
         """Check the hyper-parameters of a group, before each step; override to check more."""
         groups.check_hyper(hyper)
-        count = _betas_of(type(self)) if "betas" in hyper else 0
+        kind: Any = type(self)
+        count = _betas_of(kind) if "betas" in hyper else 0
         if count and len(hyper["betas"]) != count:
             msg = f"betas are {count} numbers, not {hyper['betas']!r}"
             raise ValueError(msg)

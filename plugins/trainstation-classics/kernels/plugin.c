@@ -1,0 +1,2 @@
+#define TS_RULES "classics.h"
+#include "trainstation/plugin.h"
