@@ -46,7 +46,7 @@ def zoo(tmp_path):
 @pytest.mark.parametrize("flag", ["--help", "-h"])
 def test_help(flag):
     said = invoke(flag)
-    for command in ("list", "info", "plugins", "cpu", "bench", "speed", "compare"):
+    for command in ("list", "info", "plugins", "check", "new", "cpu", "bench", "speed", "compare"):
         assert f"\n  {command} " in said
         assert invoke(command, flag).startswith("Usage: ")
 

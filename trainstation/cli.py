@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 import trainstation as ts
-from trainstation import cli_bench, cli_plugins
+from trainstation import cli_bench, cli_check, cli_new, cli_plugins
 from trainstation.cli_common import Failure, as_json, plain
 
 __all__ = ["main"]
@@ -58,6 +58,8 @@ for command in (
     cli_bench.bench,
     cli_bench.compare,
     cli_bench.speed,
+    cli_check.check,
+    cli_new.new,
     cli_plugins.info,
     cli_plugins.list_,
     cli_plugins.plugins,

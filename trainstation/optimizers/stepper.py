@@ -121,10 +121,10 @@ class Stepper:
         """Step the rows of a table, all of which have been checked; False if the policy was to skip."""
         self.busy[0] = True
         try:
-            if table.prepares:
-                optimizer.prepare(table.parameters)
             if table.interpreted:
                 return self._run_interpreted(optimizer, table)
+            if table.prepares:
+                optimizer.prepare(table.parameters)
             table.ask(optimizer.scalars, self._hypers)
             is_measured = optimizer.max_grad_norm is not None or optimizer.on_nonfinite != "ignore"
             try:
@@ -153,12 +153,13 @@ class Stepper:
         with np.errstate(all="ignore"):
             if not (table.is_writable() and table.counters_agree()):
                 return self._build(optimizer, table.watch.wanted)
-            table.ask(optimizer.scalars, self._hypers)
             norm, clip = None, 1.0
             if optimizer.max_grad_norm is not None or optimizer.on_nonfinite != "ignore":
                 norm, clip, wrong = table.measure(optimizer.max_grad_norm)
                 if wrong is not None and optimizer.on_nonfinite != "ignore":
                     return _refuse(optimizer, wrong, norm)
+            optimizer.prepare(table.parameters)
+            table.ask(optimizer.scalars, self._hypers)
             try:
                 for row in table.interpreted:
                     update_row(optimizer, row, clip)

@@ -7,6 +7,7 @@ import pickle
 import random as python_random
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -16,23 +17,27 @@ from trainstation import random
 from trainstation.optimizers import Optimizer
 from trainstation.tensor import Tensor
 
-__all__ = ["difference", "draw", "give", "gradient", "run", "saved", "seeded", "seen", "snapshot"]
+__all__ = ["difference", "draw", "give", "gradient", "moved", "run", "saved", "seeded", "seen", "snapshot"]
 
 Array = NDArray[Any]
+
+
+@cache
+def _drawn(shape: tuple[int, ...], kind: int, number: int, t: int = 0) -> Array:
+    return np.asarray(np.random.default_rng([kind, number, t]).standard_normal(shape))
 
 
 def draw(shapes: Sequence[tuple[int, ...]], dtype: str = "float32", first: int = 0) -> dict[int, Tensor]:
     """Return parameters, whose values depend on their numbers (from `first`) and shapes alone."""
     made = {}
     for number, shape in enumerate(shapes, first):
-        values = np.asarray(np.random.default_rng([1, number]).standard_normal(shape))
-        made[number] = Tensor.from_numpy(values.astype(dtype)).requires_grad_()
+        made[number] = Tensor.from_numpy(_drawn(shape, 1, number).astype(dtype)).requires_grad_()
     return made
 
 
 def gradient(shape: tuple[int, ...], number: int, t: int, dtype: Any) -> Array:
-    """Return the gradient of a numbered parameter at step t."""
-    return np.asarray(np.random.default_rng([2, number, t]).standard_normal(shape)).astype(dtype)
+    """Return a new array, the gradient of a numbered parameter at step t."""
+    return _drawn(shape, 2, number, t).astype(dtype)
 
 
 def give(parameters: Mapping[int, Tensor], t: int, factor: float = 1.0) -> None:
@@ -47,6 +52,16 @@ def run(optimizer: Optimizer, parameters: Mapping[int, Tensor], steps: Iterable[
     for t in steps:
         give(parameters, t, factor)
         optimizer.step()
+
+
+def moved(optimizer: Optimizer, parameters: Mapping[int, Tensor], steps: Iterable[int]) -> set[int]:
+    """Make steps, and return the numbers of parameters that any of them has moved; signs may lead back."""
+    numbers = set()
+    for t in steps:
+        before = {number: p.data.tobytes() for number, p in parameters.items()}
+        run(optimizer, parameters, [t])
+        numbers |= {number for number, p in parameters.items() if p.data.tobytes() != before[number]}
+    return numbers
 
 
 def seen(optimizer: Optimizer, parameter: Tensor) -> dict[str, Any]:
@@ -104,8 +119,8 @@ def _difference_of_arrays(found: Array, expected: Array, where: str) -> str:
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
     """Set every global generator meanwhile, and put it back."""
-    kept = np.random.get_state(), python_random.getstate(), random._shared
-    np.random.seed(seed)  # noqa: NPY002  # the global one is what is meant
+    kept = np.random.get_state(), python_random.getstate(), random._shared  # noqa: NPY002  # the global one is meant
+    np.random.seed(seed)  # noqa: NPY002  # likewise
     python_random.seed(seed)
     random.manual_seed(seed)
     try:

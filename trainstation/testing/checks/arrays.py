@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,8 +11,8 @@ from numpy.typing import NDArray
 
 from trainstation.optimizers.groups import gradient_of
 from trainstation.tensor import Tensor
-from trainstation.testing.runs import difference, draw, give, gradient, run, seen, snapshot
-from trainstation.testing.subject import SHAPES, Shape, Subject
+from trainstation.testing.runs import difference, draw, give, gradient, moved, run, seen
+from trainstation.testing.subject import Shape, Subject
 from trainstation.testing.verdicts import NotApplicable, fail
 
 __all__ = ["double_precision", "non_contiguous", "odd_shapes", "writes_no_gradient"]
@@ -64,11 +65,11 @@ def odd_shapes(subject: Subject) -> str:
     parameters = usual | draw(odd, first=len(usual))
     mixed = [parameters[number] for number in sorted(parameters, key=lambda number: (number % 3, number))]
     optimizer = subject.make(mixed)
-    run(optimizer, parameters, range(5))
+    moving = moved(optimizer, parameters, range(5))
     for number, p in parameters.items():
         if not np.isfinite(p.data).all():
             fail(f"a parameter of shape {p.shape} is not finite after 5 steps", "look for 0 / 0 where size is 0 or 1")
-        if number >= len(usual) and p.data.size and p.data == draw([p.shape], first=number)[number].data:
+        if p.data.size and number not in moving:
             fail(f"a parameter of shape {p.shape} has not moved in 5 steps", "write in place: `p[...] =`, not `p =`")
     if not subject.coupled:
         alone = subject.parameters()
@@ -102,7 +103,7 @@ def non_contiguous(subject: Subject) -> str:
     if not shapes:
         msg = "it takes 0-d parameters only"
         raise NotApplicable(msg)
-    notes = {}
+    notes: dict[str, None] = {}
     for shape in shapes:
         expected = subject.parameters([shape], "float64")
         plain = subject.interpreted().make(list(expected.values()))
@@ -138,20 +139,37 @@ def non_contiguous(subject: Subject) -> str:
 
 
 def double_precision(subject: Subject) -> str:
-    """Check that float64 is more than float32: a gradient that is 1e-10 larger leaves a trace."""
-    ends = []
-    for factor in (1.0, 1 + 1e-10):
-        parameters = subject.parameters(dtype="float64")
-        optimizer = subject.make(list(parameters.values()))
-        run(optimizer, parameters, range(4), factor)
-        for p in parameters.values():
-            if p.data.dtype != np.float64:
-                fail(f"a float64 parameter has become {p.data.dtype}", "write in place, and cast nothing")
-        ends.append([seen(optimizer, p) for p in parameters.values()])
-    for first, second in zip(*ends, strict=True):
-        if not difference(first, second):
+    """Check that float64 is more than float32: gradients that differ by 1e-10 leave another trace.
+
+    Where only their signs count, another learning rate must.
+    """
+    # Of a single element, an optimizer that divides by the length of a gradient sees its sign alone.
+    shapes = [shape for shape in subject.shapes if math.prod(shape) > 1] or subject.shapes
+
+    def ends(spread: float, rate: float = 1.0) -> list[dict[str, Any]]:
+        parameters = subject.parameters(shapes, "float64")
+        lr = {"lr": subject.defaults["lr"] * rate} if subject.defaults.get("lr") else {}
+        optimizer = subject.make(list(parameters.values()), **lr)
+        for t in range(4):
+            give(parameters, t)
+            for p in parameters.values():
+                array = gradient_of(p)
+                array *= 1 + spread * np.random.default_rng(t).random(p.shape)
+            optimizer.step()
+            for p in parameters.values():
+                if p.data.dtype != np.float64:
+                    fail(f"a float64 parameter has become {p.data.dtype}", "write in place, and cast nothing")
+        return [seen(optimizer, p) for p in parameters.values()]
+
+    first, sizes = ends(0), ends(0.5)
+    nearby, faster = ends(1e-10), ends(0, 1 + 1e-10)
+    only_signs = not difference(sizes, first)
+    for end, other in zip(first, faster if only_signs else nearby, strict=True):
+        if not difference(end, other):
+            what = "learning rates" if only_signs else "gradients"
             fail(
-                f"gradients that differ by 1e-10 leave no trace in a float64 parameter of shape {first['values'].shape}",
+                f"{what} that differ by 1e-10 leave the same trace in a float64 parameter of shape "
+                f"{end['values'].shape}",
                 "compute in the dtype of `p`; make arrays like it (np.zeros_like)",
             )
-    return ""
+    return "of gradients only signs count; compared with another learning rate" if only_signs else ""

@@ -1,0 +1,2 @@
+#define TS_RULES "rule.h"
+#include "trainstation/plugin.h"
