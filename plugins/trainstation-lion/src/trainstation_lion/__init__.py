@@ -1,4 +1,4 @@
-"""Lion for trainstation: names the optimizer, and imports it when it is first used."""
+"""Lion for trainstation: names it and its variant, and imports them when they are first used."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import trainstation as ts
 
 @ts.hookimpl
 def trainstation_optimizers() -> list[ts.OptimizerSpec]:
-    """Return Lion."""
+    """Return Lion and cautious Lion."""
     return [
         ts.OptimizerSpec(
             "lion",
@@ -15,5 +15,12 @@ def trainstation_optimizers() -> list[ts.OptimizerSpec]:
             "sign of an interpolated momentum",
             tags=("momentum", "sign"),
             paper="https://arxiv.org/abs/2302.06675",
-        )
+        ),
+        ts.OptimizerSpec(
+            "clion",
+            "trainstation_lion.lion:CautiousLion",
+            "Lion without the elements whose direction is against their gradient",
+            tags=("cautious", "momentum", "sign"),
+            paper="https://arxiv.org/abs/2411.16085",
+        ),
     ]

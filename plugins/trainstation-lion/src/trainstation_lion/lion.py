@@ -1,4 +1,4 @@
-"""Lion: its meaning in NumPy, and its compiled rule if this installation has one."""
+"""Lion and its cautious variant: what they mean in NumPy, and Lion's compiled rule if this installation has one."""
 
 from __future__ import annotations
 
@@ -6,11 +6,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from importlib import resources
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from trainstation import kernels
 from trainstation.optimizers import Optimizer
 from trainstation.optimizers.elementwise import flush, sign
+
+__all__ = ["CautiousLion", "Lion"]
 
 Array = NDArray[Any]
 
@@ -79,4 +82,33 @@ class Lion(Optimizer):
         c = beta1 * m + one_minus_beta1 * g
         p *= keep
         p -= lr * sign(c)
+        m[...] = flush(beta2 * m + one_minus_beta2 * g)
+
+
+class CautiousLion(Lion):
+    r"""Cautious Lion: Lion without the elements whose direction is against their gradient.
+
+    For each element:
+
+        u = sign(beta1 * m + (1 - beta1) * g)
+        u = u * (u * g > 0) * (n / (agreeing + 1))      (agreeing: how many of the n elements have u * g > 0)
+        p = p * (1 - lr * weight_decay)
+        p = p - lr * u
+        m = flush(beta2 * m + (1 - beta2) * g)          (exp_avg; flush: what is no normal number becomes 0)
+
+    The arguments are those of `Lion`. Counting takes a pass over the whole parameter before the first element can be
+    moved, so there is no compiled rule.
+
+    Paper: Liang et al., Cautious Optimizers: Improving Training with One Line of Code, 2024 (arXiv:2411.16085).
+    """
+
+    def update(self, p: Array, g: Array, state: dict[str, Any], scalars: Sequence[Any]) -> None:
+        """Step one parameter: the equations of the class, in their order."""
+        keep, beta1, one_minus_beta1, beta2, one_minus_beta2, lr = scalars
+        m = state["exp_avg"]
+        u = sign(beta1 * m + one_minus_beta1 * g)
+        agrees = u * g > 0
+        scale = p.size / (np.count_nonzero(agrees) + 1)
+        p *= keep
+        p -= lr * (u * (agrees * p.dtype.type(scale)))
         m[...] = flush(beta2 * m + one_minus_beta2 * g)

@@ -1,0 +1,19 @@
+"""Lookahead for trainstation: names the optimizer, and imports it when it is first used."""
+
+from __future__ import annotations
+
+import trainstation as ts
+
+
+@ts.hookimpl
+def trainstation_optimizers() -> list[ts.OptimizerSpec]:
+    """Return Lookahead."""
+    return [
+        ts.OptimizerSpec(
+            "lookahead",
+            "trainstation_lookahead.lookahead:Lookahead",
+            "slow weights that follow another optimizer's, adam's by default",
+            tags=("averaging", "wrapper"),
+            paper="https://arxiv.org/abs/1907.08610",
+        )
+    ]

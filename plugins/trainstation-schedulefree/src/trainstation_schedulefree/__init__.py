@@ -1,0 +1,28 @@
+"""Schedule-free optimizers for trainstation: names them, and imports them when they are first used."""
+
+from __future__ import annotations
+
+import trainstation as ts
+
+PAPER = "https://arxiv.org/abs/2405.15682"
+
+
+@ts.hookimpl
+def trainstation_optimizers() -> list[ts.OptimizerSpec]:
+    """Return schedule-free AdamW and SGD."""
+    return [
+        ts.OptimizerSpec(
+            "schedulefree_adamw",
+            "trainstation_schedulefree.schedulefree:AdamWScheduleFree",
+            "AdamW with an average of the weights in place of a schedule",
+            tags=("adaptive", "averaging"),
+            paper=PAPER,
+        ),
+        ts.OptimizerSpec(
+            "schedulefree_sgd",
+            "trainstation_schedulefree.schedulefree:SGDScheduleFree",
+            "SGD with an average of the weights in place of a schedule",
+            tags=("averaging", "momentum"),
+            paper=PAPER,
+        ),
+    ]
