@@ -242,6 +242,8 @@ def test_plugins_shows_what_came_of_each(zoo):
     assert found["zoo-tiger"]["error"] == "TRAINSTATION_BLOCK names it"
     assert (found["zoo-puma"]["state"], found["zoo-puma"]["version"]) == ("broken", "6.6")
     assert found["zoo-puma"]["error"] == "ZeroDivisionError: division by zero"
+    assert found["zoo-lazy"]["state"] == "broken"
+    assert found["zoo-lazy"]["error"].startswith("'lazy' cannot be used: ModuleNotFoundError: ")
     lines = {tuple(line.split()[:3]) for line in plain.stdout.splitlines()}
     assert {("zoo-tiger", "2.5", "ok"), ("zoo-puma", "6.6", "broken"), ("zoo-one", "1.0", "conflicting")} <= lines
     assert "ZeroDivisionError: division by zero" in plain.stdout

@@ -419,6 +419,21 @@ def test_a_plugin_may_bring_problems(tmp_path, fresh):
     assert states()["worn"] == "broken"
 
 
+def test_a_target_that_is_no_optimizer_is_found_when_asked_for(tmp_path, fresh):
+    code = (
+        fakes.HOOK
+        + "return [ts.OptimizerSpec('json', 'json:JSONDecoder'), ts.OptimizerSpec('fine', ts.optimizers.SGD)]"
+    )
+    fakes.distribution(tmp_path, "zoo", module="zoo_json", code=code)
+    assert states() == {"zoo": "ok"}
+    [info] = plugins.list_plugins(load=True)
+    assert info.state == "broken"
+    assert info.error.startswith(
+        "'json' cannot be used: TypeError: the target of 'json' is <class 'json.decoder.JSONDecoder'>"
+    )
+    assert ts.get_optimizer("fine") is ts.optimizers.SGD
+
+
 # All at once
 
 
@@ -451,7 +466,7 @@ def test_a_hostile_environment_changes_no_result_of_a_builtin(tmp_path):
     )
     fakes.good(site, "blocked", "sgd", "blocked_module")
     fakes.good(site, "cyrillic", "\u0430dam", "cyrillic_module")
-    many = "return [ts.OptimizerSpec(f'name{i}', 'json:JSONDecoder', aliases=(f'alias{i}',)) for i in range(10_000)]"
+    many = "return [ts.OptimizerSpec(f'name{i}', 'trainstation.optimizers.sgd:SGD', aliases=(f'alias{i}',)) for i in range(10_000)]"
     fakes.distribution(site, "many", module="many_module", code=fakes.HOOK + many)
     assert fakes.python(site, report, TRAINSTATION_BLOCK="blocked").stdout == clean
     listed = json.loads(fakes.command(site, "plugins", "--json", TRAINSTATION_BLOCK="blocked").stdout)

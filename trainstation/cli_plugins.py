@@ -67,7 +67,7 @@ def info(name: str, as_json: bool) -> None:
 def plugins(as_json: bool) -> None:
     """Show what is installed beside the built-ins, and what came of it."""
     with output(as_json):
-        found = discovered.list_plugins()
+        found = discovered.list_plugins(load=True)
     if as_json:
         click.echo(json.dumps(jsonable(found), allow_nan=False))
         return

@@ -232,18 +232,23 @@ class Plugins:
                 return str(found)
         return ""
 
-    def infos(self) -> list[PluginInfo]:
-        """Return what is known of all installed plugins, in the order of their distributions."""
+    def infos(self, *, load: bool = False) -> list[PluginInfo]:
+        """Return what is known of all installed plugins, in the order of their distributions.
+
+        With `load` the classes of all their optimizers are imported: one that cannot be used is known only then.
+        """
         self.scan()
         infos = []
         for found in sorted(self._found, key=lambda found: (project(found.distribution), found.name)):
+            if load and not found.error:
+                _load_all(found)
             gives = tuple(sorted(map(self.registry.label, found.entries)))
             others = sorted(
                 {name for entry in found.entries for name in entry.names if self.registry.meant(name) != [entry]}
             )
             state = "broken" if found.error else "blocked" if found.blocked else "conflicting" if others else "ok"
             error = found.error or found.blocked
-            if others:
+            if others and not error:
                 error = "; ".join(f"{name!r} is also of {self._others(name, found)}" for name in others)
             infos.append(PluginInfo(found.name, found.distribution, found.version, state, gives, error))
         return infos
@@ -264,6 +269,17 @@ class Plugins:
     def _others(self, name: str, found: _Found) -> str:
         entries = self.registry.meant(name)
         return " and ".join(sorted({each.distribution for each in entries if each not in found.entries}))
+
+
+def _load_all(found: _Found) -> None:
+    """Import the classes of a plugin; the first error is noted."""
+    for entry in found.entries:
+        try:
+            entry.load()
+        except Exception as error:  # noqa: BLE001  # a stranger's code may raise anything
+            found.note(error)
+            found.error = f"{entry.spec.name!r} cannot be used: {found.error}"
+            return
 
 
 def _there_is_no(unknown: Collection[str]) -> str:

@@ -119,9 +119,12 @@ def list_problems() -> list[tuple[Problem, str]]:
     return _plugins.problems()
 
 
-def list_plugins() -> list[PluginInfo]:
-    """Return what is installed in the entry-point group `trainstation`, and what came of each."""
-    return _plugins.infos()
+def list_plugins(*, load: bool = False) -> list[PluginInfo]:
+    """Return what is installed in the entry-point group `trainstation`, and what came of each.
+
+    With `load` the classes of all optimizers are imported, so that one that cannot be used is "broken".
+    """
+    return _plugins.infos(load=load)
 
 
 @overload
