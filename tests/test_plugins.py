@@ -466,7 +466,8 @@ def test_a_hostile_environment_changes_no_result_of_a_builtin(tmp_path):
     )
     fakes.good(site, "blocked", "sgd", "blocked_module")
     fakes.good(site, "cyrillic", "\u0430dam", "cyrillic_module")
-    many = "return [ts.OptimizerSpec(f'name{i}', 'trainstation.optimizers.sgd:SGD', aliases=(f'alias{i}',)) for i in range(10_000)]"
+    spec = "ts.OptimizerSpec(f'name{i}', ts.optimizers.SGD, aliases=(f'alias{i}',))"
+    many = f"return [{spec} for i in range(10_000)]"
     fakes.distribution(site, "many", module="many_module", code=fakes.HOOK + many)
     assert fakes.python(site, report, TRAINSTATION_BLOCK="blocked").stdout == clean
     listed = json.loads(fakes.command(site, "plugins", "--json", TRAINSTATION_BLOCK="blocked").stdout)
