@@ -60,6 +60,8 @@ def test_gives_the_bits_of_update(isa: str, options: dict[str, Any], dtype: str,
             with kernels.use(isa):
                 found, compiled = run(cls, dtype, options)
             assert (interpreted, compiled) == ("numpy", isa)
-            assert list(map(bits, found)) == list(map(bits, expected))
+            pairs = zip(found, expected, strict=True)
+            different = [place for place, (one, other) in enumerate(pairs) if bits(one) != bits(other)]
+            assert different == []  # to show all bytes takes minutes
     finally:
         kernels.set_num_threads(threads)
