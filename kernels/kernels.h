@@ -65,4 +65,10 @@ typedef struct ts_call {
 int ts_step(ts_call *call, int isa, int threads);
 double ts_squares(int isa, const void *g, int is_double, int64_t n);
 
+/* pieces.c: part(call, slot, begin, end) for all elements of all slots, each once, on the threads of the call. Parts of
+ * a slot begin at multiples of TS_CHUNK. */
+enum { TS_MOST_PIECE = 1 << 18 }; /* elements */
+typedef void ts_part_fn(const ts_call *call, int64_t slot, int64_t begin, int64_t end);
+void ts_walk(const ts_call *call, ts_part_fn *part);
+
 #endif

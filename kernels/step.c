@@ -5,21 +5,6 @@
 #include <stddef.h>
 #include <string.h>
 
-enum {
-    LEAST_PARALLEL = 1 << 15, /* elements below which waking another thread costs more than it brings */
-    LEAST_PIECE = 1 << 14,    /* all of these are multiples of TS_CHUNK */
-    MOST_PIECE = 1 << 18,
-    PIECES_PER_THREAD = 8
-};
-
-typedef struct job job;
-typedef void part_fn(const job *j, int64_t slot, int64_t begin, int64_t end);
-struct job {
-    const ts_call *call;
-    part_fn *part;
-    int64_t total, grain;
-};
-
 extern ts_squares_fn ts_squares_scalar, ts_squares_avx2, ts_squares_avx512, ts_squares_neon;
 
 static ts_squares_fn *const squares[TS_N_ISAS] = {
@@ -35,50 +20,9 @@ static ts_squares_fn *const squares[TS_N_ISAS] = {
 
 static int is_double(const ts_slot *slot) { return slot->format == TS_FLOAT64; }
 
-/* The place in a slot of an edge between two pieces: they are cut at multiples of TS_CHUNK. */
-static int64_t edge(const ts_slot *slot, int64_t at) {
-    if (at <= slot->first) return 0;
-    if (at >= slot->first + slot->n) return slot->n;
-    return (at - slot->first) / TS_CHUNK * TS_CHUNK;
-}
-
-/* The last slot that begins at or before an element. */
-static int64_t slot_at(const ts_call *call, int64_t at) {
-    int64_t low = 0, high = call->n_slots - 1;
-    while (low < high) {
-        const int64_t middle = low + (high - low + 1) / 2;
-        if (call->slots[middle].first <= at)
-            low = middle;
-        else
-            high = middle - 1;
-    }
-    return low;
-}
-
-static void work(void *context, int64_t piece) {
-    const job *j = (const job *)context;
-    const int64_t begin = piece * j->grain, end = begin + j->grain;
-    for (int64_t i = slot_at(j->call, begin); i < j->call->n_slots && j->call->slots[i].first < end; i++) {
-        const ts_slot *slot = &j->call->slots[i];
-        const int64_t first = edge(slot, begin), last = edge(slot, end);
-        if (first < last) j->part(j, i, first, last);
-    }
-}
-
-static void run(const ts_call *call, part_fn *part) {
-    if (call->n_slots == 0) return;
-    const ts_slot *last = &call->slots[call->n_slots - 1];
-    job j = {call, part, last->first + last->n, MOST_PIECE};
-    const int threads = j.total < LEAST_PARALLEL ? 1 : call->threads;
-    while (j.grain > LEAST_PIECE && j.total / j.grain < (int64_t)threads * PIECES_PER_THREAD) j.grain /= 2;
-    if (threads == 1) j.grain = j.total + 1;
-    ts_parallel(work, &j, j.total / j.grain + 1, threads);
-}
-
 static int64_t partial_of(const ts_call *call, int64_t slot) { return call->slots[slot].first / TS_CHUNK + slot; }
 
-static void measure_part(const job *j, int64_t i, int64_t begin, int64_t end) {
-    const ts_call *call = j->call;
+static void measure_part(const ts_call *call, int64_t i, int64_t begin, int64_t end) {
     const ts_slot *slot = &call->slots[i];
     const int64_t size = is_double(slot) ? sizeof(double) : sizeof(float);
     for (; begin < end; begin += TS_CHUNK) {
@@ -102,7 +46,7 @@ static int all_finite(const ts_slot *slot) {
 static int64_t measure(ts_call *call) {
     double total = 0;
     int64_t wrong = -1;
-    run(call, measure_part);
+    ts_walk(call, measure_part);
     for (int64_t i = 0; i < call->n_slots; i++) {
         const ts_slot *slot = &call->slots[i];
         const double *partial = call->partial + partial_of(call, i);
@@ -116,12 +60,12 @@ static int64_t measure(ts_call *call) {
     return wrong;
 }
 
-static void step_part(const job *j, int64_t i, int64_t begin, int64_t end) {
-    const ts_slot *slot = &j->call->slots[i];
-    ts_rule_fn *fn = ts_rule_fn_at(j->call->isa, slot->rule, slot->format);
+static void step_part(const ts_call *call, int64_t i, int64_t begin, int64_t end) {
+    const ts_slot *slot = &call->slots[i];
+    ts_rule_fn *fn = ts_rule_fn_at(call->isa, slot->rule, slot->format);
     while (begin < end) { /* stored states: no call crosses a multiple of 2^32 */
-        const int64_t multiple = (begin / MOST_PIECE + 1) * MOST_PIECE, stop = end < multiple ? end : multiple;
-        fn(slot, slot->gscale * j->call->clip, begin, stop);
+        const int64_t multiple = (begin / TS_MOST_PIECE + 1) * TS_MOST_PIECE, stop = end < multiple ? end : multiple;
+        fn(slot, slot->gscale * call->clip, begin, stop);
         begin = stop;
     }
 }
@@ -162,7 +106,7 @@ int ts_step(ts_call *call, int isa, int threads) {
         if (wrong >= 0 && (call->check & TS_FINITE)) call->slot = wrong, result = TS_NONFINITE;
     }
     if (result == TS_DONE) {
-        run(call, step_part);
+        ts_walk(call, step_part);
         for (int64_t i = 0; i < call->n_slots; i++) ++*call->slots[i].step;
     }
     ts_fp_mode(caller);

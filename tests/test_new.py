@@ -16,6 +16,7 @@ from click.testing import CliRunner
 from trainstation import cli_new
 
 LION = Path(__file__).parents[1] / "plugins" / "trainstation-lion"
+CLASSICS = LION.with_name("trainstation-classics")
 NUMPY = [
     *(".github/workflows/tests.yml", ".gitignore", "LICENSE", "README.md", "pyproject.toml"),
     *("src/trainstation_my_adam/__init__.py", "src/trainstation_my_adam/my_adam.py", "tests/test_optimizer.py"),
@@ -80,18 +81,20 @@ def test_json_is_the_list_of_files():
 
 
 def test_the_rule_in_c_is_all_that_differs_and_its_build_is_lions():
-    new("lion", "numpy")
-    new("lion", "kernel", "--with-kernel")
+    new("panther", "numpy")
+    new("panther", "kernel", "--with-kernel")
     numpy, kernel = texts("numpy"), texts("kernel")
-    module = "src/trainstation_lion/lion.py"
+    module = "src/trainstation_panther/panther.py"
     changes = list(difflib.ndiff(*(each[module].splitlines() for each in (numpy, kernel))))
     assert [line for line in changes if line.startswith("- ")] == [f"- {numpy[module].splitlines()[0]}"]
-    assert '+     rule = "lion"' in changes
+    assert '+     rule = "panther"' in changes
     assert [name for name in NUMPY if name in numpy.keys() & kernel.keys() and numpy[name] != kernel[name]] == [
         *(".github/workflows/tests.yml", "README.md", "pyproject.toml")
     ]
     for name in KERNEL[:-2]:
-        assert kernel[name] == (LION / name).read_text().replace("lion.h", "rule.h"), name
+        lions = (LION / name).read_text()
+        assert kernel[name] == lions.replace("lion.h", "rule.h").replace("lion", "panther"), name
+        assert (CLASSICS / name).read_text() == lions.replace("lion", "classics"), name
 
 
 def test_what_a_linter_has_left_among_the_templates_is_not_written(monkeypatch, empty_folder):
@@ -134,7 +137,7 @@ def test_its_tests_pass_without_torch(installed, empty_folder):
     [
         ("p -= lr * sign(m)", "p -= lr * sign(g)", "test_follows_its_equations"),
         ("p *= keep", "p *= keep * keep", "test_follows_its_equations"),
-        ('hyper["momentum"] >= 1', 'hyper["momentum"] > 1', "test_refuses_what_is_out_of_range"),
+        ('hyper["momentum"] < 1', 'hyper["momentum"] <= 1', "test_refuses_what_is_out_of_range"),
         ("m[...] = flush(", "g += 1e-3 * g\n        m[...] = flush(", "test_does_what_every_optimizer_does"),
         ('"momentum": momentum, ', '"momentum": momentum / 2, ', "test_does_what_every_optimizer_does"),
     ],

@@ -256,6 +256,7 @@ def test_a_scan_that_is_interrupted_is_done_again(tmp_path, fresh, where):
     else:
         code = "import sys\n" + fakes.HOOK + once.format("    ") + spec
     fakes.good(tmp_path, "a-tiger", "tiger", f"first_tiger_{where}")
+    fakes.distribution(tmp_path, "a-zebra", module=f"zebra_{where}", code=PROBLEMS.format(name="zebra"))
     fakes.distribution(tmp_path, "b-puma", module=f"second_puma_{where}", code=code)
     for number in range(5):
         fakes.distribution(tmp_path, f"broken-{number}", points={"a": "no_such_module"})
@@ -267,6 +268,8 @@ def test_a_scan_that_is_interrupted_is_done_again(tmp_path, fresh, where):
     finally:
         del sys.asked
     assert len(caught) == list(states().values()).count("broken") == 5
+    assert states()["a-zebra"] == "ok"
+    assert "zebra" in find_problems()
 
 
 def test_the_class_of_a_plugin_is_imported_when_it_is_used(tmp_path, fresh):
@@ -411,12 +414,20 @@ def test_a_plugin_may_bring_problems(tmp_path, fresh):
     fakes.distribution(tmp_path, "zoo", module="zoo_problems", code=PROBLEMS.format(name="zebra"))
     fakes.distribution(tmp_path, "evil", module="evil_problems", code=PROBLEMS.format(name="mnist5k_mlp"))
     fakes.distribution(tmp_path, "more", module="more_problems", code=PROBLEMS.format(name="x"))
+    fakes.distribution(tmp_path, "fox-one", module="one_fox", code=PROBLEMS.format(name="fox"))
+    fakes.distribution(tmp_path, "fox-two", module="two_fox", code=PROBLEMS.format(name="fox"))
+    fakes.distribution(tmp_path, "torn", module="torn_problems", code=PROBLEMS.replace("[Problem", "[3, Problem"))
     fakes.distribution(tmp_path, "worn", module="worn_problems", code=PROBLEMS.replace("[Problem", "1 / 0, [Problem"))
-    with pytest.warns(ts.PluginWarning, match="worn_problems"):
+    with pytest.warns(ts.PluginWarning) as caught:
         problems = find_problems()
-    assert list(problems) == ["mnist5k_mlp", "evil/mnist5k_mlp", "x", "zebra"]
+    assert list(problems) == ["mnist5k_mlp", "evil/mnist5k_mlp", "fox-one/fox", "fox-two/fox", "x", "zebra"]
     assert problems["mnist5k_mlp"].summary != "fake"
-    assert states()["worn"] == "broken"
+    broken = {plugin.distribution: plugin.error for plugin in plugins.list_plugins() if plugin.state == "broken"}
+    assert broken == {
+        "torn": "TypeError: trainstation_problems() must return a list of Problems, not 3",
+        "worn": "ZeroDivisionError: division by zero",
+    }
+    assert len(caught) == len(broken)
 
 
 def test_a_target_that_is_no_optimizer_is_found_when_asked_for(tmp_path, fresh):
@@ -428,6 +439,7 @@ def test_a_target_that_is_no_optimizer_is_found_when_asked_for(tmp_path, fresh):
     assert states() == {"zoo": "ok"}
     [info] = plugins.list_plugins(load=True)
     assert info.state == "broken"
+    assert states() == {"zoo": "ok"}  # the others can be used
     assert info.error.startswith(
         "'json' cannot be used: TypeError: the target of 'json' is <class 'json.decoder.JSONDecoder'>"
     )

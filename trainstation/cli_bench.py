@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import click
 
 from trainstation import plugins
-from trainstation.bench import machine
+from trainstation.bench import PROBLEM, machine
 from trainstation.bench.cases import SHAPES, Case, make_cases, parse_sizes
 from trainstation.cli_common import Failure, as_json, complete_name, look_up, out_folder, output
 from trainstation.jsonable import jsonable
@@ -71,7 +71,7 @@ def _endings(out: Path, interrupted: Callable[[], None]) -> Iterator[None]:
 
 @click.command()
 @click.argument("names", nargs=-1, metavar="[NAME]...", shell_complete=complete_name)
-@click.option("--problem", default="mnist5k_mlp", show_default=True, metavar="GLOB", help="What to train.")
+@click.option("--problem", default=PROBLEM, show_default=True, metavar="GLOB", help="What to train.")
 @click.option("--epochs", type=click.IntRange(min=1), help="Train exactly so many, however long it takes.")
 @click.option("--seeds", type=click.IntRange(min=1), default=1, show_default=True, help="Seeds of each optimizer.")
 @out_folder

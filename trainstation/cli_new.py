@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import builtins
 import json
 import keyword
 import re
@@ -90,7 +91,8 @@ def _unfit(name: str, module: str, with_kernel: bool) -> str:
     if name.startswith("trainstation_"):
         return f"trainstation- is put before it to name the distribution; try {name.removeprefix('trainstation_')!r}"
     used = {node.id for node in ast.walk(ast.parse(module)) if isinstance(node, ast.Name)}
-    if keyword.iskeyword(name) or keyword.iskeyword(_class(name)) or _class(name) in used:
+    used |= {*dir(builtins), *keyword.kwlist}
+    if name in keyword.kwlist or _class(name) in used:
         return f"its module {name!r} or its class {_class(name)!r} would have a name that is taken in Python"
     if with_kernel and name in kernels.rules():
         return "there is a compiled rule of this name"

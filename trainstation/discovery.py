@@ -11,7 +11,7 @@ import traceback
 import warnings
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pluggy
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["PluginInfo", "Plugins"]
 
 GROUP = "trainstation"
+Given = TypeVar("Given")
 ONLY, NOT = "TRAINSTATION_PLUGINS", "TRAINSTATION_BLOCK"
 
 
@@ -100,7 +101,8 @@ class Plugins:
         self._manager.register(plugin, name=f"{distribution}:{name}")
         try:
             unknown = self._unknown_hooks(plugin)
-            entries = tuple(Entry(spec, distribution, version, origin) for spec in self._specs(plugin))
+            specs = self._given("trainstation_optimizers", plugin, OptimizerSpec)
+            entries = tuple(Entry(spec, distribution, version, origin) for spec in specs)
             self.registry.add(*entries)
         except BaseException:
             self._manager.unregister(plugin)
@@ -118,20 +120,17 @@ class Plugins:
             raise TypeError(f"{msg}, but {_there_is_no(unknown)}" if unknown else msg)
         return unknown
 
-    def _specs(self, plugin: object) -> Iterator[OptimizerSpec]:
-        """Yield what a plugin's hook returns, if it is what it should be."""
-        for returned in self._call("trainstation_optimizers", plugin):
-            if not isinstance(returned, OptimizerSpec):
-                msg = f"trainstation_optimizers() must return a list of OptimizerSpecs, not {returned!r}"
-                raise TypeError(msg)
-            yield returned
-
-    def _call(self, hook: str, plugin: object) -> Iterator[Any]:
-        """Yield what a plugin's functions of this hook return, one by one; what is not a list, as it is."""
+    def _given(self, hook: str, plugin: object, kind: type[Given]) -> Iterator[Given]:
+        """Yield what a plugin's functions of this hook return, one by one, if it is what it should be."""
         for implementation in getattr(self._manager.hook, hook).get_hookimpls():
             if implementation.plugin is plugin:
                 returned: Any = implementation.function()
-                yield from returned if isinstance(returned, Iterable) and not isinstance(returned, str) else [returned]
+                several = isinstance(returned, Iterable) and not isinstance(returned, str)
+                for each in returned if several else [returned]:
+                    if not isinstance(each, kind):
+                        msg = f"{hook}() must return a list of {kind.__name__}s, not {each!r}"
+                        raise TypeError(msg)
+                    yield each
 
     def scan(self) -> None:
         """Load the plugins of all installed distributions, once."""
@@ -141,8 +140,8 @@ class Plugins:
             if self._scanned or self._scanning:  # a plugin that asks while it is being loaded sees what there is
                 return
             self._scanning = True
-            self._found = [found for found in self._found if found.entries]  # of a scan that Ctrl-C has ended
-            self._doubts.clear()
+            # Of a scan that Ctrl-C has ended, what is registered stays.
+            self._found = [found for found in self._found if not (found.error or found.blocked)]
             try:
                 self._load_installed()
                 self._scanned = True
@@ -240,27 +239,27 @@ class Plugins:
         self.scan()
         infos = []
         for found in sorted(self._found, key=lambda found: (project(found.distribution), found.name)):
-            if load and not found.error:
-                _load_all(found)
             gives = tuple(sorted(map(self.registry.label, found.entries)))
             others = sorted(
                 {name for entry in found.entries for name in entry.names if self.registry.meant(name) != [entry]}
             )
-            state = "broken" if found.error else "blocked" if found.blocked else "conflicting" if others else "ok"
-            error = found.error or found.blocked
+            error = found.error or (_unusable(found) if load else "")
+            state = "broken" if error else "blocked" if found.blocked else "conflicting" if others else "ok"
+            error = error or found.blocked
             if others and not error:
                 error = "; ".join(f"{name!r} is also of {self._others(name, found)}" for name in others)
             infos.append(PluginInfo(found.name, found.distribution, found.version, state, gives, error))
         return infos
 
-    def problems(self) -> list[tuple[Problem, str]]:
-        """Return the problems of all plugins, each with its distribution; what is broken is noted, and left out."""
+    def problems(self, kind: type[Problem]) -> list[tuple[Problem, str]]:
+        """Return the problems of all plugins, each with its distribution; what is none is noted, and left out."""
         self.scan()
         problems = []
         for found in sorted(self._found, key=lambda found: project(found.distribution)):
             plugin = self._manager.get_plugin(f"{found.distribution}:{found.name}")
             try:
-                problems += [(problem, found.distribution) for problem in self._call("trainstation_problems", plugin)]
+                given = list(self._given("trainstation_problems", plugin, kind))
+                problems += [(problem, found.distribution) for problem in given]
             except (Exception, SystemExit) as error:  # noqa: BLE001  # a stranger's code may raise anything
                 found.note(error)
                 warnings.warn(str(found), PluginWarning, stacklevel=3)
@@ -271,15 +270,14 @@ class Plugins:
         return " and ".join(sorted({each.distribution for each in entries if each not in found.entries}))
 
 
-def _load_all(found: _Found) -> None:
-    """Import the classes of a plugin; the first error is noted."""
+def _unusable(found: _Found) -> str:
+    """Import the classes of a plugin, and say which one cannot be used; "" if all can."""
     for entry in found.entries:
         try:
             entry.load()
         except Exception as error:  # noqa: BLE001  # a stranger's code may raise anything
-            found.note(error)
-            found.error = f"{entry.spec.name!r} cannot be used: {found.error}"
-            return
+            return f"{entry.spec.name!r} cannot be used: {type(error).__name__}: {error}"
+    return ""
 
 
 def _there_is_no(unknown: Collection[str]) -> str:

@@ -114,9 +114,9 @@ def broken_plugin(name: str) -> str:
     return _plugins.broken(name)
 
 
-def list_problems() -> list[tuple[Problem, str]]:
-    """Return the problems of all installed plugins, each with its distribution."""
-    return _plugins.problems()
+def list_problems(kind: type[Problem]) -> list[tuple[Problem, str]]:
+    """Return the problems of all installed plugins, of this class, each with its distribution."""
+    return _plugins.problems(kind)
 
 
 def list_plugins(*, load: bool = False) -> list[PluginInfo]:

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import fakes
@@ -20,7 +21,7 @@ from rich.console import Console
 from threadpoolctl import threadpool_limits
 
 import trainstation as ts
-from trainstation.bench import OUT, report, runner
+from trainstation.bench import OUT, PROBLEM, report, runner
 from trainstation.bench.live import Live
 from trainstation.bench.problems import BUILTIN, Problem
 from trainstation.bench.rows import Env, Point, Trial, Writer, environment, to_json
@@ -328,9 +329,13 @@ def test_adam_learns_to_read(tmp_path):
 
 def test_what_did_not_fit_is_listed_with_its_command(tmp_path, capsys):
     schedule = runner.Schedule(["sgd"], ["lion", "zoo/tiger"], None)
-    Session(tmp_path / "a b" / "stem", BUILTIN["mnist5k_mlp"], schedule, 1, 2, None).run()
-    command = f"trainstation bench lion zoo/tiger --epochs 1 --seeds 2 --out '{tmp_path}/a b'"
-    assert f"Did not fit into the minute; run with: {command}\n" in capsys.readouterr().out
+    for problem, option in (
+        (BUILTIN[PROBLEM], ""),
+        (replace(BUILTIN[PROBLEM], name="zoo/zebra"), " --problem zoo/zebra"),
+    ):
+        Session(tmp_path / "a b" / "stem", problem, schedule, 1, 2, None).run()
+        command = f"trainstation bench lion zoo/tiger --epochs 1 --seeds 2{option} --out '{tmp_path}/a b'"
+        assert f"Did not fit into the minute; run with: {command}\n" in capsys.readouterr().out
 
 
 # Trials

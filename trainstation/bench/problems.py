@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
 from typing import Any, Protocol
@@ -104,8 +105,11 @@ BUILTIN = {
 
 
 def find_problems() -> dict[str, Problem]:
-    """Return all problems by name: the built-ins first; a plugin's whose name is taken is `distribution/name`."""
+    """Return all problems by name, the built-ins first; `distribution/name` is a plugin's if others have that name."""
+    given = plugins.list_problems(Problem)
+    names = Counter([*BUILTIN, *(problem.name for problem, _ in given)])
     found = dict(BUILTIN)
-    for problem, distribution in plugins.list_problems():
-        found[f"{distribution}/{problem.name}" if problem.name in found else problem.name] = problem
+    for problem, distribution in given:
+        name = f"{distribution}/{problem.name}" if names[problem.name] > 1 else problem.name
+        found[name] = replace(problem, name=name)
     return found

@@ -9,7 +9,7 @@ from typing import TextIO
 
 import numpy as np
 
-from trainstation.bench import OUT, report, rows, runner
+from trainstation.bench import OUT, PROBLEM, report, rows, runner
 from trainstation.bench.live import Live
 from trainstation.bench.output import Output, counted
 from trainstation.bench.problems import Problem
@@ -92,6 +92,7 @@ class Session:
         out = self._out.rows.parent
         options = [f"--epochs {self._epochs}"] if self._epochs else []
         options += [f"--seeds {self._seeds}"] if self._seeds > 1 else []
+        options += [f"--problem {self._problem.name}"] if self._problem.name != PROBLEM else []
         options += [f"--out {shlex.quote(str(out))}"] if out != Path(OUT) else []
         options += ["--json"] if self._out.is_json else []
         return " ".join(["trainstation bench", *names, *options])

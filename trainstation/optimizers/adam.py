@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from trainstation.kernels import power
 from trainstation.optimizers.base import Optimizer
-from trainstation.optimizers.elementwise import flush, maximum
+from trainstation.optimizers.elementwise import flush, l2, maximum
 
 __all__ = ["Adam", "AdamW"]
 
@@ -109,10 +109,7 @@ class Adam(Optimizer):
 
     def update(self, p: Array, g: Array, state: dict[str, Any], scalars: Sequence[Any]) -> None:
         """Step one parameter: the equations of the class, in their order."""
-        weight_decay = scalars[0]
-        if weight_decay != 0:
-            g = g + weight_decay * p
-        self._move(p, g, state, scalars)
+        self._move(p, l2(p, g, scalars[0]), state, scalars)
 
     def _move(self, p: Array, g: Array, state: dict[str, Any], scalars: Sequence[Any]) -> None:
         """Update the moments, and move along them: what Adam and AdamW have in common."""

@@ -111,9 +111,7 @@ class Optimizer(Links, ABC):
         if on_nonfinite not in ON_NONFINITE:
             msg = f"on_nonfinite is one of {', '.join(map(repr, ON_NONFINITE))}, not {on_nonfinite!r}"
             raise ValueError(msg)
-        if max_grad_norm is not None and not max_grad_norm > 0:
-            msg = f"Invalid max_grad_norm value: {max_grad_norm}"
-            raise ValueError(msg)
+        groups.require(max_grad_norm is None or max_grad_norm > 0, "max_grad_norm value", max_grad_norm)
         self.state_dtype = state_dtype
         self.max_grad_norm = max_grad_norm
         self.on_nonfinite = on_nonfinite

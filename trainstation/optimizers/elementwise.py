@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["flush", "maximum", "minimum", "sign", "sum_of_squares"]
+__all__ = ["flush", "l2", "maximum", "minimum", "sign", "sum_of_squares"]
 
 Array = NDArray[Any]
 CHUNK, LANES = 4096, 16
@@ -22,6 +22,11 @@ def flush(a: Array) -> Array:
     A state that decays towards zero would stay subnormal for ever, and take up to five times as long.
     """
     return np.where(np.abs(a) < np.finfo(a.dtype).tiny, a.dtype.type(0), a)
+
+
+def l2(p: Array, g: Array, weight_decay: Any) -> Array:
+    """Return the gradient with the penalty `weight_decay * p`; without decay as it is, for 0 * p may be NaN."""
+    return g if weight_decay == 0 else g + weight_decay * p
 
 
 def maximum(a: Array, b: Array) -> Array:

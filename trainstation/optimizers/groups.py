@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Group", "Parameter", "check_hyper", "describe", "gradient_of", "make_group", "scaled"]
+__all__ = ["Group", "Parameter", "check_hyper", "describe", "gradient_of", "make_group", "require", "scaled"]
 
 Array = NDArray[Any]
 Group = dict[str, Any]
@@ -80,6 +80,19 @@ def _number(name: str, value: object) -> float:
     raise TypeError(msg)
 
 
+def require(is_valid: bool, what: str, *values: object) -> None:
+    """Raise a ValueError in torch's words unless a hyper-parameter is valid; for `validate`.
+
+    >>> require(0 <= 1.5 < 1, "momentum value", 1.5)
+    Traceback (most recent call last):
+    ValueError: Invalid momentum value: 1.5
+
+    """
+    if not is_valid:
+        msg = f"Invalid {what}: {', '.join(map(str, values))}"
+        raise ValueError(msg)
+
+
 def check_hyper(hyper: Mapping[str, Any]) -> None:
     """Check every hyper-parameter of a group whose meaning is common to all optimizers.
 
@@ -89,18 +102,15 @@ def check_hyper(hyper: Mapping[str, Any]) -> None:
 
     """
     for name, (words, allowed) in CHECKS.items():
-        if name in hyper and not allowed(_number(name, hyper[name])):
-            msg = f"Invalid {words}: {hyper[name]}"
-            raise ValueError(msg)
+        if name in hyper:
+            require(allowed(_number(name, hyper[name])), words, hyper[name])
     if "betas" in hyper:
         betas = hyper["betas"]
         if not isinstance(betas, Iterable) or isinstance(betas, str):
             msg = f"betas must be numbers in a tuple, not {betas!r}"
             raise TypeError(msg)
         for index, beta in enumerate(betas):
-            if not _fraction(_number(f"betas[{index}]", beta)):
-                msg = f"Invalid beta parameter at index {index}: {beta}"
-                raise ValueError(msg)
+            require(_fraction(_number(f"betas[{index}]", beta)), f"beta parameter at index {index}", beta)
 
 
 def scaled(group: Group) -> Group:

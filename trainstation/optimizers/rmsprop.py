@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainstation.optimizers.base import Optimizer
-from trainstation.optimizers.elementwise import flush, maximum
+from trainstation.optimizers.elementwise import flush, l2, maximum
+from trainstation.optimizers.groups import require
 
 __all__ = ["RMSprop"]
 
@@ -90,9 +91,7 @@ class RMSprop(Optimizer):
     def validate(self, hyper: Mapping[str, Any]) -> None:
         """Check the hyper-parameters; alpha is a decay rate."""
         super().validate(hyper)
-        if hyper["alpha"] >= 1:
-            msg = f"Invalid alpha value: {hyper['alpha']}"
-            raise ValueError(msg)
+        require(hyper["alpha"] < 1, "alpha value", hyper["alpha"])
 
     def variant(self, hyper: Mapping[str, Any]) -> tuple[str | None, tuple[str, ...]]:
         """Centering and momentum have a state each."""
@@ -115,8 +114,7 @@ class RMSprop(Optimizer):
     def update(self, p: Array, g: Array, state: dict[str, Any], scalars: Sequence[Any]) -> None:
         """Step one parameter: the equations of the class, in their order."""
         weight_decay, alpha, one_minus_alpha, eps, momentum, lr = scalars
-        if weight_decay != 0:
-            g = g + weight_decay * p
+        g = l2(p, g, weight_decay)
         v = state["square_avg"]
         v[...] = flush(alpha * v + (one_minus_alpha * g) * g)
         if "grad_avg" in state:

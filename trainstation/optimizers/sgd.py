@@ -8,7 +8,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from trainstation.optimizers.base import Optimizer
-from trainstation.optimizers.elementwise import flush
+from trainstation.optimizers.elementwise import flush, l2
 
 __all__ = ["SGD"]
 
@@ -106,8 +106,7 @@ class SGD(Optimizer):
     def update(self, p: Array, g: Array, state: dict[str, Any], scalars: Sequence[Any]) -> None:
         """Step one parameter: the equations of the class, in their order."""
         weight_decay, keep, add, look_ahead, lr = scalars
-        if weight_decay != 0:
-            g = g + weight_decay * p
+        g = l2(p, g, weight_decay)
         if "momentum_buffer" in state:
             buffer = state["momentum_buffer"]
             buffer[...] = flush(keep * buffer + add * g)

@@ -45,7 +45,8 @@ def _noting(plain: Callable[..., Any]) -> Callable[..., Any]:
 
 for _name in ("__setitem__", "__delitem__", "__ior__", "clear", "pop", "popitem", "setdefault", "update"):
     setattr(Noted, _name, _noting(getattr(dict, _name)))
-for _name in ("__setitem__", "__delitem__", "__iadd__", "__imul__", "append", "clear", "extend", "insert", "pop"):
-    setattr(NotedList, _name, _noting(getattr(list, _name)))
-for _name in ("remove", "reverse", "sort"):
+for _name in (
+    *("__setitem__", "__delitem__", "__iadd__", "__imul__", "append", "clear"),
+    *("extend", "insert", "pop", "remove", "reverse", "sort"),
+):
     setattr(NotedList, _name, _noting(getattr(list, _name)))

@@ -121,10 +121,8 @@ class Stepper:
         """Step the rows of a table, all of which have been checked; False if the policy was to skip."""
         self.busy[0] = True
         try:
-            if table.interpreted:
-                return self._run_interpreted(optimizer, table)
-            if table.prepares:
-                optimizer.prepare(table.parameters)
+            if table.interpreted or table.prepares:
+                return self._run_in_turn(optimizer, table)
             table.ask(optimizer.scalars, self._hypers)
             is_measured = optimizer.max_grad_norm is not None or optimizer.on_nonfinite != "ignore"
             try:
@@ -148,8 +146,8 @@ class Stepper:
             return self._run(optimizer, table)
         return self._build(optimizer, table.watch.wanted)  # somebody has written to a counter, frozen or moved an array
 
-    def _run_interpreted(self, optimizer: Optimizer, table: Table) -> bool:
-        """Step where some rows have no compiled rule: those in NumPy, in order, then the others in one call."""
+    def _run_in_turn(self, optimizer: Optimizer, table: Table) -> bool:
+        """Look at all gradients, prepare, step the rows without a compiled rule in NumPy, the others in one call."""
         with np.errstate(all="ignore"):
             if not (table.is_writable() and table.counters_agree()):
                 return self._build(optimizer, table.watch.wanted)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from trainstation import kernels
 from trainstation.optimizers import Optimizer
 from trainstation.optimizers.elementwise import flush
-from trainstation.optimizers.groups import Parameter
+from trainstation.optimizers.groups import Parameter, require
 
 Array = NDArray[Any]
 
@@ -83,15 +83,10 @@ class Adafactor(Optimizer):
         """Check the hyper-parameters."""
         super().validate({name: value for name, value in hyper.items() if name != "eps"})  # elsewhere one number > 0
         eps1, eps2 = hyper["eps"]
-        for name, value, allowed in (
-            ("beta2_decay", hyper["beta2_decay"], hyper["beta2_decay"] <= 0),
-            ("eps1", eps1, eps1 is None or eps1 >= 0),
-            ("eps2", eps2, eps2 >= 0),
-            ("d", hyper["d"], hyper["d"] >= 1),
-        ):
-            if not allowed:  # a NaN never is
-                msg = f"Invalid {name} value: {value}"
-                raise ValueError(msg)
+        require(hyper["beta2_decay"] <= 0, "beta2_decay value", hyper["beta2_decay"])
+        require(eps1 is None or eps1 >= 0, "eps1 value", eps1)
+        require(eps2 >= 0, "eps2 value", eps2)
+        require(hyper["d"] >= 1, "d value", hyper["d"])
 
     def init_state(self, p: Parameter) -> dict[str, Any]:
         """Return means over rows and columns, or a second moment of fewer dimensions."""

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from trainstation.optimizers import Optimizer
-from trainstation.optimizers.elementwise import flush
-from trainstation_classics.common import Array, check, l2
+from trainstation.optimizers.elementwise import flush, l2
+from trainstation.optimizers.groups import require
+from trainstation_classics.common import Array
 
 __all__ = ["Adadelta"]
 
@@ -64,7 +65,7 @@ class Adadelta(Optimizer):
     def validate(self, hyper: Mapping[str, Any]) -> None:
         """Check the hyper-parameters."""
         super().validate(hyper)
-        check(0 <= hyper["rho"] <= 1, "rho value", hyper["rho"])
+        require(0 <= hyper["rho"] <= 1, "rho value", hyper["rho"])
 
     def state_kinds(self, hyper: Mapping[str, Any]) -> Mapping[str, str]:  # noqa: ARG002  # whatever they are
         """Both are averages of squares."""

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from trainstation.optimizers import Optimizer
-from trainstation.optimizers.elementwise import maximum
-from trainstation_classics.common import Array, check, l2
+from trainstation.optimizers.elementwise import l2, maximum
+from trainstation.optimizers.groups import require
+from trainstation_classics.common import Array
 
 __all__ = ["Adagrad"]
 
@@ -75,7 +76,7 @@ class Adagrad(Optimizer):
         """Check the hyper-parameters."""
         super().validate(hyper)
         for name in ("lr_decay", "initial_accumulator_value"):
-            check(0 <= hyper[name] < inf, f"{name} value", hyper[name])
+            require(0 <= hyper[name] < inf, f"{name} value", hyper[name])
 
     def state_kinds(self, hyper: Mapping[str, Any]) -> Mapping[str, str]:  # noqa: ARG002  # whatever they are
         """The sum is one of squares."""

@@ -9,8 +9,8 @@ import numpy as np
 
 from trainstation.kernels import power
 from trainstation.optimizers import Optimizer
-from trainstation.optimizers.elementwise import flush, maximum
-from trainstation_classics.common import Array, l2
+from trainstation.optimizers.elementwise import flush, l2, maximum
+from trainstation_classics.common import Array
 
 __all__ = ["Adamax"]
 

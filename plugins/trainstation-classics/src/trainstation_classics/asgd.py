@@ -7,7 +7,9 @@ from math import inf
 from typing import Any
 
 from trainstation.optimizers import Optimizer
-from trainstation_classics.common import Array, check, l2, real_power
+from trainstation.optimizers.elementwise import l2
+from trainstation.optimizers.groups import require
+from trainstation_classics.common import Array, real_power
 
 __all__ = ["ASGD"]
 
@@ -73,8 +75,8 @@ class ASGD(Optimizer):
     def validate(self, hyper: Mapping[str, Any]) -> None:
         """Check the hyper-parameters; alpha is an exponent here, no decay rate below 1."""
         super().validate(hyper)
-        check(0 <= hyper["lambd"] < inf, "lambd value", hyper["lambd"])
-        check(hyper["t0"] >= 0, "t0 value", hyper["t0"])
+        require(0 <= hyper["lambd"] < inf, "lambd value", hyper["lambd"])
+        require(hyper["t0"] >= 0, "t0 value", hyper["t0"])
 
     def scalars(self, hyper: Mapping[str, Any], t: int) -> Sequence[float]:
         """Return weight_decay, 1-lambd*eta, eta, the share of p in the average."""

@@ -11,27 +11,15 @@ from numpy.typing import NDArray
 
 from trainstation import kernels
 from trainstation.kernels import power
-from trainstation.optimizers.elementwise import flush
+from trainstation.optimizers.elementwise import flush, l2
 
-__all__ = ["Array", "check", "l2", "moment_scalars", "moments", "real_power"]
+__all__ = ["Array", "moment_scalars", "moments", "real_power"]
 
 Array = NDArray[Any]
 
 library = resources.files("trainstation_classics") / "_classics.so"
 if library.is_file():  # otherwise `update` steps
     kernels.load(str(library))
-
-
-def check(is_valid: bool, what: str, *values: object) -> None:
-    """Raise a ValueError in torch's words unless a hyper-parameter is valid."""
-    if not is_valid:
-        msg = f"Invalid {what}: {', '.join(map(str, values))}"
-        raise ValueError(msg)
-
-
-def l2(p: Array, g: Array, weight_decay: Any) -> Array:
-    """Return the gradient with the penalty; without decay it is left alone, for 0 * p may be NaN."""
-    return g if weight_decay == 0 else g + weight_decay * p
 
 
 def real_power(base: float, exponent: float) -> float:

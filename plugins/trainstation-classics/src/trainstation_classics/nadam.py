@@ -13,7 +13,8 @@ import numpy as np
 
 from trainstation.kernels import power
 from trainstation.optimizers import Optimizer
-from trainstation_classics.common import Array, check, moment_scalars, moments, real_power
+from trainstation.optimizers.groups import require
+from trainstation_classics.common import Array, moment_scalars, moments, real_power
 
 __all__ = ["NAdam"]
 
@@ -99,7 +100,7 @@ class NAdam(Optimizer):
     def validate(self, hyper: Mapping[str, Any]) -> None:
         """Check the hyper-parameters."""
         super().validate(hyper)
-        check(0 <= hyper["momentum_decay"] < inf, "momentum_decay value", hyper["momentum_decay"])
+        require(0 <= hyper["momentum_decay"] < inf, "momentum_decay value", hyper["momentum_decay"])
 
     def state_kinds(self, hyper: Mapping[str, Any]) -> Mapping[str, str]:  # noqa: ARG002  # whatever they are
         """The first moment has signs, the second has none."""

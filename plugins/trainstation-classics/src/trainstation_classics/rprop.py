@@ -10,7 +10,8 @@ import numpy as np
 
 from trainstation.optimizers import Optimizer
 from trainstation.optimizers.elementwise import maximum, minimum, sign
-from trainstation_classics.common import Array, check
+from trainstation.optimizers.groups import require
+from trainstation_classics.common import Array
 
 __all__ = ["Rprop"]
 
@@ -67,9 +68,9 @@ class Rprop(Optimizer):
         """Check the hyper-parameters."""
         super().validate(hyper)
         minus, plus = hyper["etas"]
-        check(0 < minus < 1 < plus < inf, "eta values", minus, plus)
+        require(0 < minus < 1 < plus < inf, "eta values", minus, plus)
         smallest, largest = hyper["step_sizes"]
-        check(0 <= smallest <= largest < inf, "step sizes", smallest, largest)
+        require(0 <= smallest <= largest < inf, "step sizes", smallest, largest)
 
     def state_kinds(self, hyper: Mapping[str, Any]) -> Mapping[str, str]:  # noqa: ARG002  # whatever they are
         """The last gradient has a sign, a step size has none."""

@@ -9,6 +9,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from trainstation.optimizers import SGD, Optimizer
+from trainstation.optimizers.groups import require
 from trainstation_lamb.norm import norm
 
 Array = NDArray[Any]
@@ -83,9 +84,7 @@ class Lars(SGD):
     def validate(self, hyper: Mapping[str, Any]) -> None:
         """Check the hyper-parameters: SGD's, and the trust."""
         super().validate(hyper)
-        if not 0 <= hyper["trust_coeff"] < inf:
-            msg = f"Invalid trust_coeff value: {hyper['trust_coeff']}"
-            raise ValueError(msg)
+        require(0 <= hyper["trust_coeff"] < inf, "trust_coeff value", hyper["trust_coeff"])
 
     def scalars(self, hyper: Mapping[str, Any], t: int) -> Sequence[float]:
         """Return SGD's, and: whether to adapt the length, trust_coeff, eps, trust_clip."""

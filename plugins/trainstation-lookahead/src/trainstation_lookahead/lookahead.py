@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from trainstation.errors import ShapeError
 from trainstation.kernels import copy_beside
 from trainstation.optimizers import Optimizer
-from trainstation.optimizers.groups import Parameter, describe, gradient_of
+from trainstation.optimizers.groups import Parameter, describe, gradient_of, require
 from trainstation.plugins import create_optimizer
 
 __all__ = ["Lookahead"]
@@ -80,12 +80,8 @@ class Lookahead(Optimizer):
         """Check the hyper-parameters, the base's and ours; what is common to all is the base's to check."""
         self.base.validate(self._theirs(hyper))
         k, alpha = hyper["k"], hyper["alpha"]
-        if not isinstance(k, Integral) or k < 1:
-            msg = f"Invalid k value: {k}"
-            raise ValueError(msg)
-        if not 0 <= alpha <= 1:
-            msg = f"Invalid alpha value: {alpha}"
-            raise ValueError(msg)
+        require(isinstance(k, Integral) and int(k) >= 1, "k value", k)
+        require(0 <= alpha <= 1, "alpha value", alpha)
 
     def _theirs(self, hyper: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return hyper-parameters as the base names them."""

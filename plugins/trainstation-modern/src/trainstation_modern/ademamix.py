@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from trainstation.kernels import power
 from trainstation.optimizers import Optimizer
 from trainstation.optimizers.elementwise import flush
+from trainstation.optimizers.groups import require
 
 __all__ = ["AdEMAMix"]
 
@@ -84,9 +85,8 @@ class AdEMAMix(Optimizer):
         """Check the hyper-parameters; a beta of 0 has no half-life to grow."""
         super().validate(hyper)
         warmup, (beta1, _, beta3) = hyper["t_alpha_beta3"], hyper["betas"]
-        if warmup is not None and not (warmup > 0 and min(beta1, beta3) > 0):
-            msg = f"Invalid t_alpha_beta3 value: {warmup} (with betas {hyper['betas']})"
-            raise ValueError(msg)
+        is_valid = warmup is None or (warmup > 0 and min(beta1, beta3) > 0)
+        require(is_valid, "t_alpha_beta3 value", f"{warmup} (with betas {hyper['betas']})")
 
     def state_kinds(self, hyper: Mapping[str, Any]) -> Mapping[str, str]:  # noqa: ARG002  # whatever they are
         """The slow momentum is not named: it would gather the noise of ten thousand roundings."""

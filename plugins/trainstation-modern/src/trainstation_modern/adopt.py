@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from trainstation.optimizers import Optimizer
 from trainstation.optimizers.elementwise import flush, maximum, minimum
+from trainstation.optimizers.groups import require
 
 __all__ = ["ADOPT"]
 
@@ -79,9 +80,7 @@ class ADOPT(Optimizer):
     def validate(self, hyper: Mapping[str, Any]) -> None:
         """Check the hyper-parameters; the bound does not shrink."""
         super().validate(hyper)
-        if hyper["clip_exp"] is not None and not 0 <= hyper["clip_exp"] <= 1:
-            msg = f"Invalid clip_exp value: {hyper['clip_exp']}"
-            raise ValueError(msg)
+        require(hyper["clip_exp"] is None or 0 <= hyper["clip_exp"] <= 1, "clip_exp value", hyper["clip_exp"])
 
     def state_kinds(self, hyper: Mapping[str, Any]) -> Mapping[str, str]:  # noqa: ARG002  # whatever they are
         """The second moment is not named: it would gather the noise of ten thousand roundings."""

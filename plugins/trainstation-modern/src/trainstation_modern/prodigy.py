@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from trainstation.kernels import copy_beside, power
 from trainstation.optimizers import Optimizer
 from trainstation.optimizers.elementwise import flush
-from trainstation.optimizers.groups import Parameter
+from trainstation.optimizers.groups import Parameter, require
 
 __all__ = ["Prodigy"]
 
@@ -107,15 +107,10 @@ class Prodigy(Optimizer):
     def validate(self, hyper: Mapping[str, Any]) -> None:
         """Check the hyper-parameters."""
         super().validate(hyper)
-        for name, allowed in (
-            ("beta3", hyper["beta3"] is None or 0 <= hyper["beta3"] < 1),
-            ("d0", 0 < hyper["d0"] < inf),
-            ("d_coef", 0 < hyper["d_coef"] < inf),
-            ("growth_rate", hyper["growth_rate"] >= 1),
-        ):
-            if not allowed:
-                msg = f"Invalid {name} value: {hyper[name]}"
-                raise ValueError(msg)
+        require(hyper["beta3"] is None or 0 <= hyper["beta3"] < 1, "beta3 value", hyper["beta3"])
+        require(0 < hyper["d0"] < inf, "d0 value", hyper["d0"])
+        require(0 < hyper["d_coef"] < inf, "d_coef value", hyper["d_coef"])
+        require(hyper["growth_rate"] >= 1, "growth_rate value", hyper["growth_rate"])
 
     def state_kinds(self, hyper: Mapping[str, Any]) -> Mapping[str, str]:  # noqa: ARG002  # whatever they are
         """The moments are Adam's."""

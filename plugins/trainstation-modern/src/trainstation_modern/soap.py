@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from trainstation.kernels import power
 from trainstation.optimizers import Optimizer
 from trainstation.optimizers.elementwise import flush
-from trainstation.optimizers.groups import Parameter
+from trainstation.optimizers.groups import Parameter, require
 
 __all__ = ["SOAP"]
 
@@ -100,14 +100,11 @@ class SOAP(Optimizer):
     def validate(self, hyper: Mapping[str, Any]) -> None:
         """Check the hyper-parameters."""
         super().validate(hyper)
-        for name, allowed in (
-            ("shampoo_beta", hyper["shampoo_beta"] is None or 0 <= hyper["shampoo_beta"] < 1),
-            ("precondition_frequency", hyper["precondition_frequency"] >= 1),
-            ("max_precondition_dim", hyper["max_precondition_dim"] >= 1),
-        ):
-            if not allowed:
-                msg = f"Invalid {name} value: {hyper[name]}"
-                raise ValueError(msg)
+        require(
+            hyper["shampoo_beta"] is None or 0 <= hyper["shampoo_beta"] < 1, "shampoo_beta value", hyper["shampoo_beta"]
+        )
+        for name in ("precondition_frequency", "max_precondition_dim"):
+            require(hyper[name] >= 1, f"{name} value", hyper[name])
 
     def init_state(self, p: Parameter) -> dict[str, Any]:
         """Add lists of matrices, one of each axis, or None; the first step makes them."""

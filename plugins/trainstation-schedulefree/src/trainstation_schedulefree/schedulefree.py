@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from trainstation.errors import ShapeError
 from trainstation.kernels import copy_beside, power
 from trainstation.optimizers import Optimizer
-from trainstation.optimizers.elementwise import flush
-from trainstation.optimizers.groups import Parameter, describe
+from trainstation.optimizers.elementwise import flush, l2
+from trainstation.optimizers.groups import Parameter, describe, require
 
 __all__ = ["AdamWScheduleFree", "SGDScheduleFree", "ScheduleFree"]
 
@@ -31,14 +31,9 @@ class ScheduleFree(Optimizer):
     def validate(self, hyper: Mapping[str, Any]) -> None:
         """Check the hyper-parameters; without any share of x in y, x could not be got back from it."""
         super().validate(hyper)
-        for name, allowed in (
-            ("warmup_steps", 0 <= hyper["warmup_steps"] < inf),
-            ("r", isfinite(hyper["r"])),
-            ("weight_lr_power", 0 <= hyper["weight_lr_power"] < inf),
-        ):
-            if not allowed:
-                msg = f"Invalid {name} value: {hyper[name]}"
-                raise ValueError(msg)
+        require(isfinite(hyper["r"]), "r value", hyper["r"])
+        for name in ("warmup_steps", "weight_lr_power"):
+            require(0 <= hyper[name] < inf, f"{name} value", hyper[name])
 
     def init_state(self, p: Parameter) -> dict[str, Any]:
         """Begin with z where the parameter is; the weights of the average are numbers in double."""
@@ -186,9 +181,7 @@ class AdamWScheduleFree(ScheduleFree):
     def validate(self, hyper: Mapping[str, Any]) -> None:
         """Check the hyper-parameters; the first beta is not 0."""
         super().validate(hyper)
-        if not self.beta(hyper) > 0:
-            msg = f"Invalid beta parameter at index 0: {self.beta(hyper)}"
-            raise ValueError(msg)
+        require(self.beta(hyper) > 0, "beta parameter at index 0", self.beta(hyper))
 
     def beta(self, hyper: Mapping[str, Any]) -> float:
         """Return beta1."""
@@ -205,9 +198,7 @@ class AdamWScheduleFree(ScheduleFree):
         v = state["exp_avg_sq"]
         v[...] = flush(beta2 * v + (one_minus_beta2 * g) * g)
         d = g / (np.sqrt(v / correction) + eps)
-        if weight_decay != 0:
-            d = d + weight_decay * p
-        self._move(p, d, state, common)
+        self._move(p, l2(p, d, weight_decay), state, common)
 
 
 class SGDScheduleFree(ScheduleFree):
@@ -268,9 +259,7 @@ class SGDScheduleFree(ScheduleFree):
     def validate(self, hyper: Mapping[str, Any]) -> None:
         """Check the hyper-parameters; the momentum is between 0 and 1."""
         super().validate(hyper)
-        if not 0 < self.beta(hyper) < 1:
-            msg = f"Invalid momentum value: {self.beta(hyper)}"
-            raise ValueError(msg)
+        require(0 < self.beta(hyper) < 1, "momentum value", self.beta(hyper))
 
     def beta(self, hyper: Mapping[str, Any]) -> float:
         """Return the momentum."""
@@ -279,4 +268,4 @@ class SGDScheduleFree(ScheduleFree):
     def update(self, p: Array, g: Array, state: dict[str, Any], scalars: Sequence[Any]) -> None:
         """Step one parameter: the equations of the class, in their order."""
         weight_decay, *common = scalars
-        self._move(p, g + weight_decay * p if weight_decay != 0 else g, state, common)
+        self._move(p, l2(p, g, weight_decay), state, common)

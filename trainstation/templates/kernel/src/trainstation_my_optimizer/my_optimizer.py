@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from trainstation import kernels
 from trainstation.optimizers import Optimizer
 from trainstation.optimizers.elementwise import flush, sign
+from trainstation.optimizers.groups import require
 
 Array = NDArray[Any]
 
@@ -65,9 +66,7 @@ class MyOptimizer(Optimizer):
     def validate(self, hyper: Mapping[str, Any]) -> None:
         """Check the hyper-parameters of a group; the base class knows the ranges of common ones."""
         super().validate(hyper)
-        if hyper["momentum"] >= 1:
-            msg = f"Invalid momentum value: {hyper['momentum']}"
-            raise ValueError(msg)
+        require(hyper["momentum"] < 1, "momentum value", hyper["momentum"])
 
     def state_kinds(self, hyper: Mapping[str, Any]) -> Mapping[str, str]:
         """Let `state_dtype` keep the momentum in fewer bits; it has signs."""
