@@ -66,15 +66,15 @@ class Operators:  # noqa: PLW1641  # Tensor has the hash
 
     def relu(self) -> Tensor:
         """max(x, 0), element by element."""
-        return self._apply(ops.elementwise.relu, self)
+        return self._apply(ops.activations.relu, self)
 
     def tanh(self) -> Tensor:
         """Hyperbolic tangent, element by element."""
-        return self._apply(ops.elementwise.tanh, self)
+        return self._apply(ops.activations.tanh, self)
 
     def sigmoid(self) -> Tensor:
         """1 / (1 + exp(-x)), element by element."""
-        return self._apply(ops.elementwise.sigmoid, self)
+        return self._apply(ops.activations.sigmoid, self)
 
     def log_softmax(self, dim: int = -1) -> Tensor:
         """x - log(sum(exp(x))) over `dim`."""

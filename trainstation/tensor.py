@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from trainstation import kernels
 from trainstation.errors import GraphError, ShapeError
 from trainstation.factories import Factories
-from trainstation.gradtrack import GradTrack, Leaf, Node, Saved, is_grad_enabled
+from trainstation.gradtrack import VJP, GradTrack, Hooks, Leaf, Node, Saved, is_grad_enabled
 from trainstation.operators import Operators
 from trainstation.ops import OUTPUT, Operation
 
@@ -28,7 +29,7 @@ class Tensor(Factories, Operators):
 
     """
 
-    __slots__ = ("__weakref__", "_grad", "_hold", "_node", "_requires_grad", "_spare", "_version", "data")
+    __slots__ = ("__weakref__", "_grad", "_hold", "_hooks", "_node", "_requires_grad", "_spare", "_version", "data")
     __array_ufunc__ = None  # array + tensor is a tensor
 
     data: Array
@@ -36,6 +37,7 @@ class Tensor(Factories, Operators):
     _grad: Tensor | None
     _spare: Tensor | None  # the gradient of our own making: kept by zero_grad, written again by the next backward
     _hold: Any  # an optimizer's: the gradient that it holds, and whether it is reading it; None
+    _hooks: Hooks | None  # of a leaf; a result's are its node's
     _node: Node | None
     _version: list[int]  # one counter, shared by all tensors that share memory
 
@@ -55,7 +57,7 @@ class Tensor(Factories, Operators):
             raise TypeError(msg)
         self.data = array
         self._requires_grad = False
-        self._grad = self._spare = self._hold = self._node = None
+        self._grad = self._spare = self._hold = self._hooks = self._node = None
         self._version = [0]
 
     @classmethod
@@ -194,16 +196,21 @@ class Tensor(Factories, Operators):
             msg = f"a gradient of shape {gradient.shape} came to a tensor of shape {self.data.shape}{there}"
             raise ShapeError(msg)
         if held is None:
-            if self._may_reuse_spare():
-                np.copyto(self._spare.data, gradient, casting="same_kind")  # type: ignore[union-attr]  # just seen
-            else:
-                self._spare = Tensor.from_numpy(np.array(gradient, self.data.dtype, order="C"))
-            self._grad = self._spare
+            np.copyto(self._lend_grad(), gradient, casting="same_kind")  # type: ignore[arg-type]  # there is none yet
         elif held is self._spare:
             held.data += gradient
             held._bump_version()
         else:
             self._grad = self._spare = Tensor.from_numpy(np.array(held.data + gradient, self.data.dtype, order="C"))
+
+    def _lend_grad(self) -> Array | None:
+        """Make `.grad` a buffer that is about to be overwritten, and return it; None if there is a gradient already."""
+        if self._grad is not None:
+            return None
+        if not self._may_reuse_spare():
+            self._spare = Tensor.from_numpy(kernels.zeros_beside(self.data, self.data.shape, self.data.dtype))
+        self._grad = self._spare
+        return self._spare.data  # type: ignore[union-attr]  # there it is
 
     def _may_reuse_spare(self) -> bool:
         """Whether a buffer of our own was kept that still fits, and that nobody else holds by any tensor or view.
@@ -213,7 +220,7 @@ class Tensor(Factories, Operators):
         if self._spare is None:
             return False
         buffer, array = self._spare.data, self.data
-        fits = buffer.shape == array.shape and buffer.dtype == array.dtype and buffer.base is None
+        fits = buffer.shape == array.shape and buffer.dtype == array.dtype and not isinstance(buffer.base, np.ndarray)
         held = self._hold is not None and self._hold.gradient is buffer
         kept = self._hold is not None and self._hold.owner is self._spare
         del buffer
@@ -237,40 +244,57 @@ def _wrap(value: Any) -> Tensor:
     made = _blank(Tensor)
     made.data = value if type(value) is np.ndarray else np.asarray(value)
     made._requires_grad = False
-    made._grad = made._spare = made._hold = made._node = None
+    made._grad = made._spare = made._hold = made._hooks = made._node = None
     made._version = [0]
     return made
 
 
 def apply(operation: Operation, *inputs: Any, **options: Any) -> Tensor:
     """Run an operation on tensors and numbers, and record it if a gradient may be asked for."""
+    recording = is_grad_enabled()
+    arrays, needs = [], []
+    for x in inputs:
+        if isinstance(x, Tensor):
+            arrays.append(x.data)
+            needs.append(recording and x._requires_grad)
+        else:
+            arrays.append(x)
+            needs.append(False)
     try:
-        value, vjp = operation.forward(*[x.data if isinstance(x, Tensor) else x for x in inputs], **options)
+        value, vjp = operation.forward(needs, *arrays, **options)
     except ValueError as error:
         if type(error) is not ValueError or "shape" not in str(error):
             raise
         msg = f"{operation.name}: {error}"
         raise ShapeError(msg) from None
     result = _wrap(value)
-    if operation.view and value.base is not None and np.may_share_memory(value, inputs[0].data):
+    if operation.view and value.base is not None and np.may_share_memory(value, arrays[0]):
         result._version = inputs[0]._version
-    if not is_grad_enabled():
-        return result
+    if True in needs:
+        result._requires_grad = True
+        result._node = _record(operation, inputs, needs, vjp, result)
+    return result
+
+
+def _record(operation: Operation, inputs: Sequence[Any], needs: Sequence[bool], vjp: VJP, result: Tensor) -> Node:
     parents: list[Node | Leaf | None] = []
     saved: list[Saved] = []
+    has_leaf = False
     for position, x in enumerate(inputs):
-        if isinstance(x, Tensor) and x._requires_grad:
-            parents.append(x._node or x)
-            result._requires_grad = True
-            for index in operation.reads[position]:
-                source = result if index == OUTPUT else inputs[index]
-                if isinstance(source, Tensor):
-                    saved.append((source._version, source._version[0]))
-        else:
+        if not needs[position]:
             parents.append(None)
-    if result._requires_grad:
-        result._node = Node(operation.name, parents, vjp, saved)
-    return result
+            continue
+        if x._node is None:
+            has_leaf = True
+            parents.append(x)
+        else:
+            parents.append(x._node)
+        for index in operation.reads_of(position, len(inputs)):
+            source = result if index == OUTPUT else inputs[index]
+            if isinstance(source, Tensor):
+                version = source._version
+                saved.append((version, version[0]))
+    return Node(operation.name, parents, vjp, saved, has_leaf)
 
 
 def _operand(value: Any) -> Any:

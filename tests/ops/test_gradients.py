@@ -5,6 +5,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from samples import SAMPLES
+from samples.common import positive, values
 
 import trainstation as ts
 from trainstation import ops
@@ -13,127 +15,6 @@ from trainstation.tensor import apply
 from trainstation.testing import check_grad
 
 examples = settings(deadline=None, max_examples=60)
-
-
-def values(*shape, seed=0):
-    """Away from zero, where relu has its kink: 0.5 to 1.5 of either sign."""
-    rng = np.random.default_rng((seed, *shape))
-    return np.asarray(rng.uniform(0.5, 1.5, shape) * rng.choice([-1.0, 1.0], shape))
-
-
-def positive(*shape, seed=0):
-    return np.asarray(np.abs(values(*shape, seed=seed)))
-
-
-def binary(make=values):
-    """Inputs of an operation of two operands: same shapes, stretched, 0-d, empty, and numbers on either side."""
-    for first, second in [((2, 3), (2, 3)), ((3,), (2, 1)), ((), (2, 3)), ((0, 3), (1,)), ((), ())]:
-        yield (make(*first), make(*second, seed=1)), {}
-    for number in (2.5, 2, -1, True):
-        yield (make(2, 3), number), {}
-    yield (2.5, make(2, 3)), {}
-
-
-def unary():
-    return [((values(*shape),), {}) for shape in [(2, 3), (), (0, 2)]]
-
-
-def reduction():
-    for shape in [(2, 3), (2, 0), ()]:
-        yield (values(*shape),), {}
-    for dim in (0, -1, (0, -1), (1,), (), [0, 2]):
-        for keepdim in (False, True):
-            yield (values(2, 3, 4),), {"dim": dim, "keepdim": keepdim}
-    yield (values(),), {"dim": -1}
-    yield (values(),), {"dim": 0, "keepdim": True}
-
-
-MASK = np.array([[True, False, True], [False, False, True]])
-# operation -> [(inputs, options)]: floating-point arrays get their gradient checked
-SAMPLES = {
-    "add": list(binary()),
-    "sub": list(binary()),
-    "mul": list(binary()),
-    "div": list(binary()),
-    "pow": [*binary(positive), *(((values(2, 3), exponent), {}) for exponent in (3, 2.0, 0, -2, 1))],
-    "neg": unary(),
-    "relu": unary(),
-    "tanh": unary(),
-    "sigmoid": unary(),
-    "sum": list(reduction()),
-    "mean": [sample for sample in reduction() if sample[0][0].size],
-    "reshape": [
-        ((values(2, 3),), {"shape": (3, -1)}),
-        ((values(1),), {"shape": ()}),
-        ((values(0, 2),), {"shape": (3, 0)}),
-        ((values(3, 2).T,), {"shape": (6,)}),
-    ],
-    "permute": [
-        ((values(2, 3, 4),), {"dims": (2, 0, 1)}),
-        ((values(2, 3),), {"dims": (-1, 0)}),
-        ((values(),), {"dims": ()}),
-    ],
-    "getitem": [
-        ((values(2, 3),), {"index": index})
-        for index in (
-            1,
-            -1,
-            slice(None, None, -2),
-            (slice(None), 1),
-            (..., None, 0),
-            np.array([0, 1, 0, 0]),
-            [1, 1],
-            (np.array([0, 1, 0]), np.array([2, 2, 2])),
-            (slice(None), np.array([[0, 0], [2, 0]])),
-            (np.array([[0], [0]]), slice(0, 2)),
-            np.array(1),
-            np.array([], np.intp),
-            MASK,
-            (MASK[:, 0], 1),
-            (MASK[:, 0], np.array([1, 1])),
-        )
-    ],
-    "matmul": [
-        ((values(*first), values(*second, seed=1)), {})
-        for first, second in [
-            ((2, 3), (3, 4)),
-            ((3,), (3,)),
-            ((2, 3), (3,)),
-            ((3,), (3, 4)),
-            ((5, 2, 3), (3, 4)),
-            ((5, 2, 3), (3,)),
-            ((3,), (5, 3, 4)),
-            ((5, 1, 2, 3), (4, 3, 2)),
-            ((2, 0), (0, 3)),
-            ((0, 3), (3, 2)),
-        ]
-    ],
-    "linear": [
-        ((values(*x), values(*weight, seed=1), None if bias is None else values(*bias, seed=2)), {})
-        for x, weight, bias in [
-            ((2, 3), (4, 3), (4,)),
-            ((2, 3), (4, 3), None),
-            ((3,), (4, 3), (4,)),
-            ((5, 2, 3), (4, 3), (4,)),
-            ((0, 3), (4, 3), (4,)),
-            ((2, 2, 3), (0, 3), (0,)),
-            ((2, 0), (4, 0), (4,)),
-        ]
-    ],
-    "log_softmax": [
-        ((values(2, 3),), {"dim": -1}),
-        ((values(2, 3, 4),), {"dim": 1}),
-        ((values(),), {"dim": -1}),
-        ((values(0, 3),), {"dim": 1}),
-        ((values(0, 3),), {"dim": 0}),
-    ],
-    "cross_entropy": [
-        ((values(4, 3), np.array([2, 0, 0, 1])), {}),
-        ((values(4, 3), np.array([2, 0, 0, 1], np.uint8)), {}),
-        ((values(3), np.array(1)), {}),
-        ((values(1, 1), np.array([0])), {}),
-    ],
-}
 
 
 def differentiable(x):
@@ -175,11 +56,11 @@ def test_gradient_is_that_of_differences(operation, inputs, options):
 @every_sample
 def test_each_gradient_has_the_shape_and_dtype_of_its_input(operation, inputs, options):
     narrow = [x.astype(np.float32) if differentiable(x) else x for x in inputs]
-    value, vjp = operation.forward(*narrow, **options)
-    assert value.dtype == np.float32
     for position, x in enumerate(narrow):
         if differentiable(x):
-            gradients = vjp(np.ones_like(value), [i == position for i in range(len(inputs))])
+            value, vjp = operation.forward([i == position for i in range(len(inputs))], *narrow, **options)
+            assert value.dtype == np.float32
+            gradients = vjp(np.ones_like(value), [None] * len(inputs))
             assert (gradients[position].shape, gradients[position].dtype) == (x.shape, np.float32)
             assert [g is None for g in gradients] == [i != position for i in range(len(inputs))]
 
@@ -191,28 +72,42 @@ def test_a_gradient_reads_only_what_it_says(operation, inputs, options):
             continue
         copies = [np.array(x) if isinstance(x, np.ndarray) else x for x in inputs]
         needs = [i == position for i in range(len(inputs))]
-        value, vjp = operation.forward(*copies, **options)
+        value, vjp = operation.forward(needs, *copies, **options)
         value = np.asarray(value)
-        gradient = np.ones_like(value)
-        expected = np.array(vjp(gradient, needs)[position])
+        gradient, nowhere = np.ones_like(value), [None] * len(inputs)
+        expected = np.array(vjp(gradient, nowhere)[position])
         may_change = {i: copies[i] for i in range(len(inputs))} | {OUTPUT: value}
         for index, array in may_change.items():
-            if index not in operation.reads[position] and isinstance(array, np.ndarray):
+            if index not in operation.reads_of(position, len(inputs)) and isinstance(array, np.ndarray):
                 array[...] = 0 if array.dtype.kind in "iu" else 77
-        assert np.array_equal(vjp(gradient, needs)[position], expected)
+        assert np.array_equal(vjp(gradient, nowhere)[position], expected)
 
 
 @every_sample
 def test_the_graph_keeps_no_array_that_no_gradient_reads(operation, inputs, options):
     copies = [np.array(x) if isinstance(x, np.ndarray) else x for x in inputs]
-    read = {index for position, x in enumerate(inputs) if differentiable(x) for index in operation.reads[position]}
-    value, vjp = operation.forward(*copies, **options)
+    needs = [differentiable(x) for x in inputs]
+    read = {i for position, need in enumerate(needs) if need for i in operation.reads_of(position, len(inputs))}
+    value, vjp = operation.forward(needs, *copies, **options)
     kept = {i: weakref.ref(x) for i, x in enumerate(copies) if isinstance(x, np.ndarray)}
     if type(value) is np.ndarray:
         kept[OUTPUT] = weakref.ref(value)
     del copies, value
     assert callable(vjp)
     assert {index for index, ref in kept.items() if ref() is not None} <= read
+
+
+@every_sample
+def test_a_gradient_is_written_where_it_will_stand(operation, inputs, options):
+    """What is offered is overwritten and returned, or left alone; the gradient is the same."""
+    needs = [differentiable(x) for x in inputs]
+    value, vjp = operation.forward(needs, *inputs, **options)
+    expected = [None if part is None else np.array(part) for part in vjp(np.ones_like(value), [None] * len(inputs))]
+    out = [np.full(x.shape, np.nan) if need else None for need, x in zip(needs, inputs, strict=True)]
+    for offered, part, wanted in zip(out, vjp(np.ones_like(value), out), expected, strict=True):
+        if wanted is not None:
+            assert np.array_equal(part, wanted, equal_nan=True)
+            assert part is offered or np.isnan(offered).all()
 
 
 shapes = hnp.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=3)
@@ -276,8 +171,8 @@ def test_log_softmax_over_any_dim(data, shape):
 
 
 def wrong(reads=((),), **parts):
-    def forward(x):
-        return parts["value"](x), lambda g, needs: (parts["vjp"](g, x),)
+    def forward(needs, x):
+        return parts["value"](x), lambda g, out: (parts["vjp"](g, x),)
 
     return Operation("wrong", forward, reads, view=False)
 
@@ -306,7 +201,7 @@ class TestCheckGrad:
         check_grad(lambda x: apply(square, x), [ts.tensor(values(6), requires_grad=True)])
 
     def test_the_wrong_input_is_named(self):
-        product = Operation("product", lambda x, y: (x * y, lambda g, needs: (g * y, g)), ((1,), (0,)), view=False)
+        product = Operation("product", lambda needs, x, y: (x * y, lambda g, out: (g * y, g)), ((1,), (0,)), view=False)
         x, y = (ts.tensor(values(3, seed=seed), requires_grad=True) for seed in (0, 1))
         with pytest.raises(AssertionError, match="gradient 1"):
             check_grad(lambda x, y: apply(product, x, y), [x, y])

@@ -90,7 +90,8 @@ def zeros_beside(array: Array, shape: tuple[int, ...], dtype: DTypeLike) -> Arra
     room = np.zeros(size + PAGE_PART, np.uint8)
     wanted = _place(array) if array.itemsize == dtype.itemsize else 0
     begin = (wanted - _place(room)) % PAGE_PART
-    return room[begin : begin + size].view(dtype).reshape(shape)
+    # Not a view of the room: NumPy would then take the room for the base of its views too, and hide who holds them.
+    return np.ndarray(shape, dtype, memoryview(room), begin)  # type: ignore[arg-type]  # a memoryview is a buffer
 
 
 def _place(array: Array) -> int:

@@ -1,11 +1,41 @@
 """The operations on arrays: each a forward function that also gives its vector-Jacobian product.
 
-An operation knows nothing of tensors. `forward(*arrays, **options)` returns the value and `vjp(gradient, needs)`, which
-returns one gradient an input, None where `needs` is False. `reads` says, for each input, which values the gradient
-with respect to it reads (input indices, or `OUTPUT`): those must not change before backward.
+An operation knows nothing of tensors. `forward(needs, *arrays, **options)` returns the value and `vjp`; `needs` says
+for which inputs a gradient may be asked for, so that nothing is kept, or computed, for others. `vjp(gradient, out)` returns
+one gradient an input, None where it is not needed; `out` offers, for some, the array in which their gradient will stand
+(`room` takes it): what is returned is then not copied. `reads` says, for each input, which values the gradient
+with respect to it reads (input indices, `OUTPUT`, or `OTHERS` alone; the last entry serves for all further inputs):
+those must not change before backward.
 """
 
-from trainstation.ops import elementwise, indexing, linalg, nn, reductions, shape
+from trainstation.ops import (
+    activations,
+    attention,
+    batch_norm,
+    elementwise,
+    indexing,
+    linalg,
+    nn,
+    norms,
+    reductions,
+    shape,
+    windows,
+)
 from trainstation.ops.operation import OPERATIONS, OUTPUT, Operation
 
-__all__ = ["OPERATIONS", "OUTPUT", "Operation", "elementwise", "indexing", "linalg", "nn", "reductions", "shape"]
+__all__ = [
+    "OPERATIONS",
+    "OUTPUT",
+    "Operation",
+    "activations",
+    "attention",
+    "batch_norm",
+    "elementwise",
+    "indexing",
+    "linalg",
+    "nn",
+    "norms",
+    "reductions",
+    "shape",
+    "windows",
+]

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from trainstation.gradtrack import VJP, Gradients
-from trainstation.ops.operation import OUTPUT, Array, form, operation, unbroadcast
+from trainstation.gradtrack import VJP, Gradients, Out
+from trainstation.ops.operation import OUTPUT, Array, Needs, form, operation, unbroadcast
 
 _CATEGORIES = {"b": 0, "u": 1, "i": 1, "f": 2}
 
@@ -46,34 +45,34 @@ def _beside_number(array: Array, number: bool | float) -> Array:
 
 
 @operation((), ())
-def add(x: Any, y: Any) -> tuple[Array, VJP]:
+def add(needs: Needs, x: Any, y: Any) -> tuple[Array, VJP]:
     form_x, form_y = form(x), form(y)
     x, y = promote(x, y)
 
-    def vjp(g: Array, needs: Sequence[bool]) -> Gradients:
+    def vjp(g: Array, out: Out) -> Gradients:
         return unbroadcast(g, form_x) if needs[0] else None, unbroadcast(g, form_y) if needs[1] else None
 
     return x + y, vjp
 
 
 @operation((), ())
-def sub(x: Any, y: Any) -> tuple[Array, VJP]:
+def sub(needs: Needs, x: Any, y: Any) -> tuple[Array, VJP]:
     form_x, form_y = form(x), form(y)
     x, y = promote(x, y)
 
-    def vjp(g: Array, needs: Sequence[bool]) -> Gradients:
+    def vjp(g: Array, out: Out) -> Gradients:
         return unbroadcast(g, form_x) if needs[0] else None, unbroadcast(-g, form_y) if needs[1] else None
 
     return x - y, vjp
 
 
 @operation((1,), (0,))
-def mul(x: Any, y: Any) -> tuple[Array, VJP]:
+def mul(needs: Needs, x: Any, y: Any) -> tuple[Array, VJP]:
     form_x, form_y = form(x), form(y)
     x, y = promote(x, y)
     read_x, read_y = x if form_y else None, y if form_x else None
 
-    def vjp(g: Array, needs: Sequence[bool]) -> Gradients:
+    def vjp(g: Array, out: Out) -> Gradients:
         return (
             unbroadcast(g * read_y, form_x) if needs[0] else None,
             unbroadcast(g * read_x, form_y) if needs[1] else None,
@@ -83,14 +82,14 @@ def mul(x: Any, y: Any) -> tuple[Array, VJP]:
 
 
 @operation((1,), (0, 1))
-def div(x: Any, y: Any) -> tuple[Array, VJP]:
+def div(needs: Needs, x: Any, y: Any) -> tuple[Array, VJP]:
     form_x, form_y = form(x), form(y)
     x, y = promote(x, y)
     if np.result_type(x, y).kind in "biu":
         x, y = np.asarray(x, dtype=np.float32), np.asarray(y, dtype=np.float32)
     read_x = x if form_y else None
 
-    def vjp(g: Array, needs: Sequence[bool]) -> Gradients:
+    def vjp(g: Array, out: Out) -> Gradients:
         return (
             unbroadcast(g / y, form_x) if needs[0] else None,
             unbroadcast(-g * read_x / (y * y), form_y) if needs[1] else None,
@@ -100,13 +99,13 @@ def div(x: Any, y: Any) -> tuple[Array, VJP]:
 
 
 @operation((0, 1), (0, 1, OUTPUT))
-def pow_(x: Any, y: Any) -> tuple[Array, VJP]:
+def pow_(needs: Needs, x: Any, y: Any) -> tuple[Array, VJP]:
     form_x, form_y = form(x), form(y)
     x, y = promote(x, y)
     value = x**y
     read_value = value if form_y else None
 
-    def vjp(g: Array, needs: Sequence[bool]) -> Gradients:
+    def vjp(g: Array, out: Out) -> Gradients:
         by_x = by_y = None
         if needs[0]:
             # Where y is 0 the value is 1 and the derivative 0, although 0 ** (0 - 1) is infinite.
@@ -125,29 +124,5 @@ def pow_(x: Any, y: Any) -> tuple[Array, VJP]:
 
 
 @operation(())
-def neg(x: Array) -> tuple[Array, VJP]:
-    return -x, lambda g, needs: (-g,)
-
-
-@operation((OUTPUT,))
-def relu(x: Array) -> tuple[Array, VJP]:
-    value = np.maximum(x, 0)
-    return value, lambda g, needs: (g * (value > 0),)
-
-
-def _floating(x: Array) -> Array:
-    return x if x.dtype.kind == "f" else x.astype(np.float32)
-
-
-@operation((OUTPUT,))
-def tanh(x: Array) -> tuple[Array, VJP]:
-    value = np.tanh(_floating(x))
-    return value, lambda g, needs: (g * (1 - value * value),)
-
-
-@operation((OUTPUT,))
-def sigmoid(x: Array) -> tuple[Array, VJP]:
-    x = _floating(x)
-    decay = np.exp(-np.abs(x))  # never overflows
-    value = np.where(x >= 0, 1, decay) / (1 + decay)
-    return value, lambda g, needs: (g * value * (1 - value),)
+def neg(needs: Needs, x: Array) -> tuple[Array, VJP]:
+    return -x, lambda g, out: (-g,)

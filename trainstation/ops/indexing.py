@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from trainstation.gradtrack import VJP, Gradients
-from trainstation.ops.operation import Array, operation
+from trainstation.gradtrack import VJP, Gradients, Out
+from trainstation.ops.operation import Array, Needs, operation
 
 
 @operation((), view=True)
-def getitem(x: Array, *, index: Any) -> tuple[Any, VJP]:
+def getitem(needs: Needs, x: Array, *, index: Any) -> tuple[Any, VJP]:
     """NumPy's indexing: integers, slices, None, Ellipsis, integer and boolean arrays."""
     # A copy, for the caller may write to his index arrays before backward.
     parts = tuple(
@@ -23,7 +22,7 @@ def getitem(x: Array, *, index: Any) -> tuple[Any, VJP]:
     shape = x.shape
     repeats = any(isinstance(part, np.ndarray) and part.dtype.kind != "b" for part in parts)
 
-    def vjp(g: Array, needs: Sequence[bool]) -> Gradients:
+    def vjp(g: Array, out: Out) -> Gradients:
         gradient = np.zeros(shape, g.dtype)
         if repeats:  # an integer array may name an element twice
             np.add.at(gradient, parts, g)

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import numpy as np
 
 from trainstation.errors import ShapeError
-from trainstation.gradtrack import VJP, Gradients
-from trainstation.ops.operation import Array, form, operation, same_dtype, unbroadcast
+from trainstation.gradtrack import VJP, Gradients, Out
+from trainstation.ops.operation import Array, Needs, form, operation, same_dtype, unbroadcast
 
 
 @operation((1,), (0,))
-def matmul(x: Array, y: Array) -> tuple[Array, VJP]:
+def matmul(needs: Needs, x: Array, y: Array) -> tuple[Array, VJP]:
     """NumPy's matmul: vectors, matrices, and stacks of matrices that broadcast; one dtype, as in torch."""
     if not isinstance(y, np.ndarray) or not isinstance(x, np.ndarray):
         msg = "matmul needs two tensors; multiply by a number with *"
@@ -21,7 +20,7 @@ def matmul(x: Array, y: Array) -> tuple[Array, VJP]:
     if x.dtype is not y.dtype:
         same_dtype("matmul", x, y)
 
-    def vjp(g: Array, needs: Sequence[bool]) -> Gradients:
+    def vjp(g: Array, out: Out) -> Gradients:
         # A vector is a matrix with one row (left) or one column (right).
         left = x[None, :] if x.ndim == 1 else x
         right = y[:, None] if y.ndim == 1 else y
@@ -42,7 +41,7 @@ def matmul(x: Array, y: Array) -> tuple[Array, VJP]:
 
 
 @operation((1,), (0,), ())
-def linear(x: Array, weight: Array, bias: Array | None) -> tuple[Array, VJP]:
+def linear(needs: Needs, x: Array, weight: Array, bias: Array | None) -> tuple[Array, VJP]:
     """x @ weight.T + bias in one node: x (..., in), weight (out, in), bias (out,) or None, value (..., out)."""
     if x.dtype is not weight.dtype or (bias is not None and bias.dtype is not weight.dtype):
         same_dtype("linear", x, weight, bias)
@@ -55,7 +54,7 @@ def linear(x: Array, weight: Array, bias: Array | None) -> tuple[Array, VJP]:
     if bias is not None:
         value += bias
 
-    def vjp(g: Array, needs: Sequence[bool]) -> Gradients:
+    def vjp(g: Array, out: Out) -> Gradients:
         count = math.prod(g.shape[:-1])
         rows = g if is_matrix else g.reshape(count, weight.shape[0])
         return (

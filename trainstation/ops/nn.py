@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from trainstation.errors import ShapeError
-from trainstation.gradtrack import VJP, Gradients
-from trainstation.ops.operation import OUTPUT, Array, operation
+from trainstation.gradtrack import VJP, Gradients, Out
+from trainstation.ops.operation import OUTPUT, Array, Needs, operation
 
 
 @operation((OUTPUT,))
-def log_softmax(x: Array, *, dim: int) -> tuple[Array, VJP]:
+def log_softmax(needs: Needs, x: Array, *, dim: int) -> tuple[Array, VJP]:
     if x.dtype.kind != "f":
         msg = f"log_softmax needs a floating-point tensor, not {x.dtype}"
         raise TypeError(msg)
@@ -20,14 +18,14 @@ def log_softmax(x: Array, *, dim: int) -> tuple[Array, VJP]:
     total = np.exp(shifted).sum(axis=dim, keepdims=True)
     value = shifted - np.log(total) if x.size else shifted
 
-    def vjp(g: Array, needs: Sequence[bool]) -> Gradients:
+    def vjp(g: Array, out: Out) -> Gradients:
         return (g - np.exp(value) * g.sum(axis=dim, keepdims=True),)
 
     return value, vjp
 
 
 @operation((1,), ())
-def cross_entropy(logits: Array, targets: Array) -> tuple[Array, VJP]:
+def cross_entropy(needs: Needs, logits: Array, targets: Array) -> tuple[Array, VJP]:
     """The mean of -log_softmax(logits)[target]: logits (N, C), targets (N,) of class indices; or (C,) and ()."""
     if logits.dtype.kind != "f":
         msg = f"cross_entropy needs floating-point logits, not {logits.dtype}"
@@ -52,7 +50,7 @@ def cross_entropy(logits: Array, targets: Array) -> tuple[Array, VJP]:
     total = softmax.sum(axis=1, keepdims=True)
     value = (np.log(total[:, 0]) - picked).sum() / number(count) if count else number(np.nan)
 
-    def vjp(g: Array, needs: Sequence[bool]) -> Gradients:
+    def vjp(g: Array, out: Out) -> Gradients:
         by_logits = softmax / total
         by_logits[each, classes] -= 1
         by_logits *= g / number(max(count, 1))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,7 +14,10 @@ Array = NDArray[Any]
 Forward = Callable[..., tuple[Any, VJP]]
 Form = tuple[tuple[int, ...], np.dtype[Any]] | None  # shape and dtype; None for a number
 
+Needs = Sequence[bool]  # for each input: whether a gradient may be asked for
+
 OUTPUT = -1
+OTHERS = -2
 
 
 class Operation(NamedTuple):
@@ -24,6 +27,11 @@ class Operation(NamedTuple):
     forward: Forward
     reads: tuple[tuple[int, ...], ...]
     view: bool
+
+    def reads_of(self, position: int, count: int) -> Sequence[int]:
+        """Return which of `count` inputs, or `OUTPUT`, the gradient with respect to one of them reads."""
+        read = self.reads[position if position < len(self.reads) else -1]
+        return [i for i in range(count) if i != position] if read == (OTHERS,) else read
 
 
 OPERATIONS: dict[str, Operation] = {}
@@ -43,6 +51,13 @@ def operation(*reads: tuple[int, ...], view: bool = False) -> Callable[[Forward]
 def form(x: Any) -> Form:
     """Return what a gradient with respect to `x` looks like; a vjp that keeps it need not keep the array."""
     return (x.shape, x.dtype) if isinstance(x, np.ndarray) else None
+
+
+def room(out: Array | None, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+    """Return the place that a gradient may be written to, a new one if none of its form is offered."""
+    if out is not None and out.shape == shape and out.dtype == dtype:
+        return out
+    return np.empty(shape, dtype)
 
 
 def unbroadcast(gradient: Array, like: Form) -> Array:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from trainstation.gradtrack import VJP
-from trainstation.ops.operation import Array, operation
+from trainstation.ops.operation import Array, Needs, operation
 
 Dim = int | Sequence[int] | None
 Axes = int | tuple[int, ...] | None
@@ -30,14 +30,14 @@ def _spread(gradient: Array, shape: tuple[int, ...], axes: Axes, *, keepdim: boo
 
 
 @operation(())
-def sum_(x: Array, *, dim: Dim = None, keepdim: bool = False) -> tuple[Any, VJP]:
+def sum_(needs: Needs, x: Array, *, dim: Dim = None, keepdim: bool = False) -> tuple[Any, VJP]:
     axes, shape = _axes(x, dim), x.shape
     value = x.sum(axis=axes, keepdims=keepdim, dtype=None if x.dtype.kind == "f" else np.int64)
-    return value, lambda g, needs: (_spread(g, shape, axes, keepdim=keepdim),)
+    return value, lambda g, out: (_spread(g, shape, axes, keepdim=keepdim),)
 
 
 @operation(())
-def mean(x: Array, *, dim: Dim = None, keepdim: bool = False) -> tuple[Any, VJP]:
+def mean(needs: Needs, x: Array, *, dim: Dim = None, keepdim: bool = False) -> tuple[Any, VJP]:
     if x.dtype.kind != "f":
         msg = f"mean needs a floating-point tensor, not {x.dtype}"
         raise TypeError(msg)
@@ -45,4 +45,4 @@ def mean(x: Array, *, dim: Dim = None, keepdim: bool = False) -> tuple[Any, VJP]
     # The mean of nothing is NaN; NumPy would warn.
     value = x.mean(axis=axes, keepdims=keepdim) if x.size else x.sum(axis=axes, keepdims=keepdim) + number(np.nan)
     scale = number(np.size(value) / max(x.size, 1))
-    return value, lambda g, needs: (_spread(g * scale, shape, axes, keepdim=keepdim),)
+    return value, lambda g, out: (_spread(g * scale, shape, axes, keepdim=keepdim),)

@@ -1,0 +1,18 @@
+"""torch's function for each operation of the table: operation -> function(*inputs, **options)."""
+
+from references import (
+    activations,
+    attention,
+    batch_norm,
+    elementwise,
+    indexing,
+    linalg,
+    nn,
+    norms,
+    reductions,
+    shape,
+    windows,
+)
+
+FAMILIES = [activations, attention, batch_norm, elementwise, indexing, linalg, nn, norms, reductions, shape, windows]
+REFERENCES = {name: function for family in FAMILIES for name, function in family.REFERENCES.items()}

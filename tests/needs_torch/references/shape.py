@@ -1,0 +1,3 @@
+import torch
+
+REFERENCES = {name: getattr(torch, name) for name in ["reshape", "permute"]}

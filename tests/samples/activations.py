@@ -1,0 +1,7 @@
+from samples.common import unary
+
+SAMPLES = {
+    "relu": unary(),
+    "tanh": unary(),
+    "sigmoid": unary(),
+}

@@ -1,0 +1,1 @@
+"""Convolutions and pooling: what looks through a window that slides."""
