@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -13,6 +13,8 @@ from trainstation import kernels
 from trainstation.errors import GraphError, ShapeError
 from trainstation.factories import Factories
 from trainstation.gradtrack import VJP, GradTrack, Hooks, Leaf, Node, Saved, is_grad_enabled
+from trainstation.interchange import Interchange
+from trainstation.methods import Methods
 from trainstation.operators import Operators
 from trainstation.ops import OUTPUT, Operation
 
@@ -21,7 +23,7 @@ __all__ = ["Tensor", "apply", "tensor"]
 Array = NDArray[Any]
 
 
-class Tensor(Factories, Operators):
+class Tensor(Factories, Interchange, Methods, Operators):
     """An n-dimensional array with a gradient.
 
     Attributes:
@@ -91,46 +93,6 @@ class Tensor(Factories, Operators):
     def is_leaf(self) -> bool:
         """Whether it was made by hand, not by a recorded operation."""
         return self._node is None
-
-    def numpy(self) -> Array:
-        """Return the array itself: memory is shared, and no detach is needed."""
-        return self.data
-
-    def item(self) -> Any:
-        """Return the only element as a Python number; ValueError if there are more."""
-        return self.data.item()
-
-    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> Array:
-        return np.array(self.data, dtype=dtype, copy=copy)
-
-    def __len__(self) -> int:
-        return len(self.data)
-
-    def __iter__(self) -> Iterator[Tensor]:
-        if self.data.ndim == 0:
-            msg = "a 0-d tensor has no rows to iterate over"
-            raise TypeError(msg)
-        return (self[row] for row in range(len(self.data)))
-
-    def __bool__(self) -> bool:
-        if self.data.size != 1:
-            msg = f"a tensor of shape {self.shape} is neither true nor false; only one of one element is"
-            raise ValueError(msg)
-        return bool(self.data.item())
-
-    def __float__(self) -> float:
-        return float(self.data.item())
-
-    def __int__(self) -> int:
-        return int(self.data.item())
-
-    def __repr__(self) -> str:
-        text = np.array2string(self.data, separator=", ", prefix="tensor(", threshold=1000)
-        dtype = "" if self.dtype in (np.float32, np.int64, np.bool_) else f", dtype={self.dtype}"
-        return f"tensor({text}{dtype}{', requires_grad=True' if self.requires_grad else ''})"
-
-    def __format__(self, spec: str) -> str:
-        return format(self.data.item(), spec) if spec and self.data.ndim == 0 else object.__format__(self, spec)
 
     # Gradients
 
