@@ -23,7 +23,7 @@ __all__ = ["Tensor", "apply", "tensor"]
 Array = NDArray[Any]
 
 
-class Tensor(Factories, Interchange, Methods, Operators):
+class Tensor(Factories, Methods, Operators, Interchange):
     """An n-dimensional array with a gradient.
 
     Attributes:
