@@ -6,6 +6,9 @@
 #define TS_SQUARES ts_squares_avx512
 #include "squares.h"
 
+#define TS_FUNCTIONS ts_functions_avx512
+#include "functions/functions.h"
+
 #define TS_RULES "rules/rules.h"
 #define TS_TABLE ts_rules_avx512
 #include "trainstation/loop.h"

@@ -6,6 +6,9 @@
 #define TS_SQUARES ts_squares_neon
 #include "squares.h"
 
+#define TS_FUNCTIONS ts_functions_neon
+#include "functions/functions.h"
+
 #define TS_RULES "rules/rules.h"
 #define TS_TABLE ts_rules_neon
 #include "trainstation/loop.h"

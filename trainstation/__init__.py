@@ -23,7 +23,8 @@ from trainstation.errors import (
     UnknownOptimizerError,
     UnlinkedParameterError,
 )
-from trainstation.gradtrack import GradTrack, NoGradTrack, enable_grad, is_grad_enabled, no_grad, set_grad_enabled
+from trainstation.gradmode import NoGradTrack, enable_grad, is_grad_enabled, no_grad, set_grad_enabled
+from trainstation.gradtrack import GradTrack
 from trainstation.hookspecs import hookimpl
 from trainstation.kernels import get_num_threads, set_num_threads
 from trainstation.plugins import (

@@ -7,44 +7,45 @@ thread records is that thread's own switch.
 
 from __future__ import annotations
 
-import functools
-import inspect
 import itertools
-import threading
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from operator import attrgetter
-from types import TracebackType
-from typing import Any, ParamSpec, Protocol, Self, TypeVar, overload
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from trainstation.errors import GraphError, ShapeError
+from trainstation.gradmode import NoGradTrack, enable_grad, is_grad_enabled, no_grad, set_grad_enabled
 
 __all__ = ["GradTrack", "NoGradTrack", "enable_grad", "is_grad_enabled", "no_grad", "set_grad_enabled"]
 
 Array = NDArray[Any]
-P = ParamSpec("P")
-R = TypeVar("R")
 Gradients = Sequence[Array | None]
 # Where gradients of leaves will stand: arrays that a vjp may overwrite and return; None where there is no such place.
 Out = Sequence[Array | None]
 # (gradient of the result, out) -> one gradient a parent, None where it is not needed
 VJP = Callable[[Array, Out], Gradients]
-Hooks = dict[int, Callable[[Array], Array | None]]
+Hook = Callable[[Array], Array | None]
+Hooks = dict[int, Hook]
 # A value that backward reads: its tensor's version counter, and what the counter said when it was recorded.
 Saved = tuple[list[int], int]
 
 _creation_order = itertools.count()
 
 
-class _Switch(threading.local):
-    def __init__(self) -> None:
-        self.enabled = True
-        self.former: list[bool] = []
+class RemovableHook:
+    """What `register_hook` returns."""
 
+    __slots__ = ("_hooks", "_key")
 
-_switch = _Switch()
+    def __init__(self, hooks: Hooks, hook: Hook) -> None:
+        self._hooks, self._key = hooks, next(_creation_order)
+        hooks[self._key] = hook
+
+    def remove(self) -> None:
+        """Have the hook called no more."""
+        self._hooks.pop(self._key, None)
 
 
 class Leaf(Protocol):
@@ -60,10 +61,10 @@ class Leaf(Protocol):
 class Node:
     """One recorded operation: `parents` (None where no gradient is wanted), `vjp`, and the `saved` values' versions.
 
-    `has_leaf` says that a parent is a tensor; `hooks` see the gradient of the result before `vjp` does.
+    `has_leaf` says that a parent is a tensor; `_hooks` see the gradient of the result before `vjp` does.
     """
 
-    __slots__ = ("has_leaf", "hooks", "name", "order", "parents", "saved", "vjp")
+    __slots__ = ("_hooks", "has_leaf", "name", "order", "parents", "saved", "vjp")
 
     def __init__(
         self, name: str, parents: Sequence[Node | Leaf | None], vjp: VJP, saved: Sequence[Saved], has_leaf: bool
@@ -73,7 +74,7 @@ class Node:
         self.vjp: VJP | None = vjp
         self.saved = saved
         self.has_leaf = has_leaf
-        self.hooks: Hooks | None = None
+        self._hooks: Hooks | None = None
         self.order = next(_creation_order)
 
 
@@ -116,8 +117,11 @@ def _check(nodes: Sequence[Node]) -> None:
                 raise GraphError(msg)
 
 
-def _copy(room: Array, gradient: Array) -> None:
-    """Write a gradient where it will stand."""
+def _copy(room: Array, gradient: Array | None) -> None:
+    """Write a gradient where it will stand; none is 0."""
+    if gradient is None:
+        room[...] = 0
+        return
     if gradient.shape != room.shape:
         msg = f"a gradient of shape {gradient.shape} came to a tensor of shape {room.shape}"
         raise ShapeError(msg)
@@ -136,35 +140,22 @@ def _hooked(hooks: Hooks, gradient: Array) -> Array:
 class _Backward:
     """One run through the graph: into all leaves, or only to what is wanted."""
 
-    def __init__(self, wanted: set[Any] | None, nodes: Sequence[Node]) -> None:
+    def __init__(self, nodes: Sequence[Node], wanted: set[Any] | None = None) -> None:
+        self.nodes = nodes
         self.wanted = wanted
         self.leading = None if wanted is None else _leading_to(wanted, nodes)
         self.found: dict[Any, Array] = {}  # of what is wanted
         self.gradients: dict[Any, Array] = {}  # of nodes, and of leaves whose sum somebody wants to see
 
-    def run(self, nodes: Sequence[Node], *, retain_graph: bool) -> None:
+    def run(self, *, retain_graph: bool) -> None:
         gradients = self.gradients
-        for node in nodes:
-            upstream = gradients.pop(node, None)
+        for node in self.nodes:
+            gradient = gradients.pop(node, None)
             parents, vjp = node.parents, node.vjp
             if not retain_graph:
                 node.vjp, node.parents = None, ()
-            if upstream is None:  # what was computed from it gave nothing, or leads to nothing that is wanted
-                continue
-            if node.hooks:
-                upstream = _hooked(node.hooks, upstream)
-            if self.wanted is not None and node in self.wanted:
-                self.found[node] = upstream
-            if self.leading is not None:
-                parents = [parent if parent in self.leading else None for parent in parents]
-            assert vjp is not None
-            if node.has_leaf and self.wanted is None:
-                self._beside_leaves(parents, vjp, upstream)
-            else:
-                for parent, part in zip(parents, vjp(upstream, _NOWHERE), strict=True):
-                    if parent is not None and part is not None:
-                        known = gradients.get(parent)
-                        gradients[parent] = part if known is None else known + part
+            if gradient is not None:  # else nothing that was computed from it gave one
+                self._through(node, parents, vjp, gradient)  # type: ignore[arg-type]  # _check has seen the vjp
         for leaf, gradient in gradients.items():
             total = _hooked(leaf._hooks, gradient) if leaf._hooks else gradient
             if self.wanted is None:
@@ -172,32 +163,49 @@ class _Backward:
             else:
                 self.found[leaf] = total
 
-    def _beside_leaves(self, parents: Sequence[Node | Leaf | None], vjp: VJP, upstream: Array) -> None:
+    def _through(self, node: Node, parents: Sequence[Node | Leaf | None], vjp: VJP, gradient: Array) -> None:
+        if node._hooks:
+            gradient = _hooked(node._hooks, gradient)
+        if self.wanted is None:
+            if node.has_leaf:
+                self._beside_leaves(parents, vjp, gradient)
+            else:
+                self._collect(parents, vjp(gradient, _NOWHERE))
+            return
+        if node in self.wanted:
+            self.found[node] = gradient
+        if node in self.leading:  # type: ignore[operator]  # known where something is wanted
+            leading = [parent if parent in self.leading else None for parent in parents]  # type: ignore[operator]  # likewise
+            self._collect(leading, vjp(gradient, _NOWHERE))
+
+    def _collect(self, parents: Sequence[Node | Leaf | None], parts: Gradients) -> None:
+        gradients = self.gradients
+        for parent, part in zip(parents, parts, strict=True):
+            if parent is None or part is None:
+                continue
+            if type(parent) is Node or self.wanted is not None or parent._hooks:  # type: ignore[union-attr]  # a Leaf
+                known = gradients.get(parent)
+                gradients[parent] = part if known is None else known + part
+            else:
+                parent._accumulate_grad(part)  # type: ignore[union-attr]  # a Leaf
+
+    def _beside_leaves(self, parents: Sequence[Node | Leaf | None], vjp: VJP, gradient: Array) -> None:
         """Let the gradients of leaves be written where they will stand."""
-        out = [
-            None if parent is None or type(parent) is Node or parent._hooks else parent._lend_grad()  # type: ignore[union-attr]  # not a Node, so a Leaf
-            for parent in parents
-        ]
+        out: list[Array | None] = []
+        for parent in parents:
+            is_plain_leaf = parent is not None and type(parent) is not Node and not parent._hooks  # type: ignore[union-attr]  # a Leaf
+            out.append(parent._lend_grad() if is_plain_leaf else None)  # type: ignore[union-attr]  # a Leaf
         try:
-            for parent, part, room in zip(parents, vjp(upstream, out), out, strict=True):
-                if parent is None:
-                    continue
-                if part is None:
-                    if room is not None:
-                        parent._grad = None  # type: ignore[union-attr]  # likewise
-                elif room is not None:
-                    if part is not room:
-                        _copy(room, part)
-                elif type(parent) is Node or parent._hooks:  # type: ignore[union-attr]  # likewise
-                    known = self.gradients.get(parent)
-                    self.gradients[parent] = part if known is None else known + part
-                else:
-                    parent._accumulate_grad(part)  # type: ignore[union-attr]  # likewise
+            parts = vjp(gradient, out)
+            for part, room in zip(parts, out, strict=True):
+                if room is not None and part is not room:
+                    _copy(room, part)
         except BaseException:
             for parent, room in zip(parents, out, strict=True):
                 if room is not None:
-                    parent._grad = None  # type: ignore[union-attr]  # likewise
+                    parent._grad = None  # type: ignore[union-attr]  # a Leaf
             raise
+        self._collect([parent if room is None else None for parent, room in zip(parents, out, strict=True)], parts)
 
 
 _NOWHERE: Out = (None,) * 8
@@ -209,7 +217,7 @@ class GradTrack:
     @staticmethod
     def enabled() -> bool:
         """Whether operations of this thread are recorded."""
-        return _switch.enabled
+        return is_grad_enabled()
 
     @staticmethod
     def backward(tensor: Any, gradient: Any = None, retain_graph: bool = False) -> None:
@@ -227,10 +235,9 @@ class GradTrack:
         """
         seed = _seed(tensor, gradient)
         if tensor._node is not None:
-            nodes = _nodes(tensor._node)
-            backward = _Backward(None, nodes)
+            backward = _Backward(_nodes(tensor._node))
             backward.gradients[tensor._node] = seed
-            backward.run(nodes, retain_graph=retain_graph)
+            backward.run(retain_graph=retain_graph)
         elif tensor._hooks:
             tensor._accumulate_grad(_hooked(tensor._hooks, seed))
         else:
@@ -244,10 +251,9 @@ class GradTrack:
         """
         seed = _seed(output, gradient)
         places = [tensor if tensor._node is None else tensor._node for tensor in inputs]
-        nodes = [] if output._node is None else _nodes(output._node)
-        backward = _Backward(set(places), nodes)
+        backward = _Backward([] if output._node is None else _nodes(output._node), set(places))
         backward.gradients[output if output._node is None else output._node] = seed
-        backward.run(nodes, retain_graph=retain_graph)
+        backward.run(retain_graph=retain_graph)
         return [backward.found.get(place) for place in places]
 
 
@@ -273,107 +279,3 @@ def _seed(tensor: Any, gradient: Any) -> Array:
         msg = f"the gradient has shape {seed.shape}, the tensor {data.shape}"
         raise ShapeError(msg)
     return seed
-
-
-def is_grad_enabled() -> bool:
-    """Whether operations of this thread are recorded."""
-    return _switch.enabled
-
-
-class _Mode:
-    """A context and decorator that records or not; what was before is kept by thread, so one object serves many."""
-
-    def __init__(self, mode: bool) -> None:
-        self._mode = mode
-
-    def __enter__(self) -> Self:
-        _switch.former.append(_switch.enabled)
-        _switch.enabled = self._mode
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        _switch.enabled = _switch.former.pop()
-
-    def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
-        """Decorate a function, or a generator function: then what its caller does between the steps is not affected."""
-        if inspect.isgeneratorfunction(function):
-            return self._decorate_generator(function)
-
-        @functools.wraps(function)
-        def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
-            with _Mode(self._mode):
-                return function(*args, **kwargs)
-
-        return wrapped
-
-    def _decorate_generator(self, function: Callable[P, Any]) -> Callable[P, Any]:
-        @functools.wraps(function)
-        def wrapped(*args: P.args, **kwargs: P.kwargs) -> Generator[Any, Any, Any]:
-            generator = function(*args, **kwargs)
-            resume = functools.partial(next, generator)
-            while True:
-                try:
-                    with _Mode(self._mode):
-                        value = resume()
-                except StopIteration as end:
-                    return end.value
-                try:
-                    resume = functools.partial(generator.send, (yield value))
-                except BaseException as error:  # noqa: BLE001  # GeneratorExit too: the generator decides
-                    resume = functools.partial(generator.throw, error)
-
-        return wrapped
-
-
-class _PlainMode(_Mode):
-    """A mode without arguments: as a decorator, the parentheses may be left out."""
-
-    @overload
-    def __new__(cls) -> Self: ...
-    @overload
-    def __new__(cls, function: Callable[P, R], /) -> Callable[P, R]: ...  # type: ignore[misc]  # as in torch
-    def __new__(cls, function: Any = None, /) -> Any:  # type: ignore[misc]  # likewise
-        """Make the context, or decorate `function` at once."""
-        return super().__new__(cls) if function is None else cls()(function)
-
-
-class no_grad(_PlainMode):  # noqa: N801  # torch's name
-    """Record nothing inside: `with no_grad():`, or as a decorator."""
-
-    def __init__(self) -> None:
-        super().__init__(mode=False)
-
-
-class enable_grad(_PlainMode):  # noqa: N801  # torch's name
-    """Record inside, also within `no_grad`: `with enable_grad():`, or as a decorator."""
-
-    def __init__(self) -> None:
-        super().__init__(mode=True)
-
-
-class set_grad_enabled(_Mode):  # noqa: N801  # torch's name
-    """Record or not from now on; as a context or a decorator, only inside."""
-
-    def __init__(self, mode: bool) -> None:
-        super().__init__(mode)
-        self._before: bool | None = _switch.enabled
-        _switch.enabled = mode
-
-    def __enter__(self) -> Self:
-        self._restore()
-        return super().__enter__()
-
-    def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
-        """Decorate a function; nothing changes outside of it."""
-        self._restore()
-        return super().__call__(function)
-
-    def _restore(self) -> None:
-        """Take back, once, what making this object has set: it was meant as a context or a decorator."""
-        if self._before is not None:
-            _switch.enabled, self._before = self._before, None
-
-
-NoGradTrack = no_grad

@@ -62,11 +62,6 @@ class Methods:
         """Matrix product; vectors and stacks of matrices as in NumPy."""
         return self._apply(ops.linalg.matmul, self, self._operand(other))
 
-    def __getitem__(self, index: Any) -> Tensor:
-        parts = index if isinstance(index, tuple) else (index,)
-        plain = tuple(part.data if isinstance(part, Methods) else part for part in parts)
-        return self._apply(ops.indexing.getitem, self, index=plain if isinstance(index, tuple) else plain[0])
-
     __matmul__ = matmul
 
     def __rmatmul__(self, other: Any) -> Tensor:

@@ -7,7 +7,6 @@ import torch
 
 import trainstation as ts
 from trainstation.nn import functional
-from trainstation.ops import OPERATIONS
 
 F = torch.nn.functional
 
@@ -70,7 +69,7 @@ def cross_entropy(targets, *shape):
 
 
 MASK = values(2, 3, 4) > 0
-# operation -> [((ours, torch's), inputs)]
+# Methods and operators, at edges too: name -> [((ours, torch's), inputs)]
 CASES = {
     "add": binary(operator.add),
     "sub": binary(operator.sub),
@@ -149,10 +148,6 @@ def close(ours, theirs, message=None):
     assert ours.shape == theirs.shape
     assert ours.dtype == theirs.dtype
     np.testing.assert_allclose(np.asarray(ours), theirs, rtol=1e-10, atol=1e-15, err_msg=message)
-
-
-def test_every_operation_is_compared():
-    assert set(CASES) == set(OPERATIONS)
 
 
 @pytest.mark.parametrize(
@@ -286,10 +281,6 @@ ERRORS = {
     ),
     "a class that is not there": lambda lib: lib.nn.functional.cross_entropy(lib.tensor([[1.0, 2.0]]), lib.tensor([2])),
     "a negative class": lambda lib: lib.nn.functional.cross_entropy(lib.tensor([[1.0, 2.0]]), lib.tensor([-1])),
-    "linear of other shapes": lambda lib: lib.nn.Linear(2, 3)(lib.tensor([[1.0]])),
-    "linear of another dtype": lambda lib: lib.nn.Linear(1, 3)(lib.tensor([[1]])),
-    "forward that nobody wrote": lambda lib: lib.nn.Module()(1),
-    "no module in Sequential": lambda lib: lib.nn.Sequential(lib.nn.ReLU(), 1),
 }
 
 
@@ -298,60 +289,3 @@ ERRORS = {
 def test_errors(library, use):
     with pytest.raises((RuntimeError, TypeError, ValueError, IndexError, NotImplementedError)):
         use(library)
-
-
-def model(nn):
-    return nn.Sequential(
-        nn.Linear(6, 8),
-        nn.Tanh(),
-        nn.Linear(8, 8, bias=False),
-        nn.ReLU(),
-        nn.Linear(8, 5),
-        nn.Sigmoid(),
-        nn.Linear(5, 4),
-    )
-
-
-def twins():
-    ours, theirs = model(ts.nn), model(torch.nn).double()
-    for parameter, twin in zip(ours.parameters(), theirs.parameters(), strict=True):
-        parameter.data = twin.detach().numpy().copy()
-    return ours, theirs
-
-
-def test_every_layer_is_compared():
-    layers = {type(layer).__name__ for layer in twins()[0]} | {"CrossEntropyLoss", "Sequential"}
-    exported = {name for name in ts.nn.__all__ if isinstance(getattr(ts.nn, name), type)}
-    assert layers == exported - {"Module", "Parameter"}
-
-
-def test_a_model_has_torchs_names_shapes_ranges_and_repr():
-    ours, theirs = twins()
-    assert repr(ours) == repr(theirs)
-    assert [(n, p.shape) for n, p in ours.named_parameters()] == [(n, p.shape) for n, p in theirs.named_parameters()]
-    for mine, twin in zip(ours, theirs, strict=True):
-        if isinstance(mine, ts.nn.Linear):
-            fresh = ts.nn.Linear(mine.in_features, mine.out_features)
-            assert np.abs(fresh.weight.numpy()).max() <= 1 / np.sqrt(twin.in_features)
-
-
-def test_twenty_steps_of_an_mlp():
-    ours, theirs = twins()
-    rng = np.random.default_rng(0)
-    x, targets = rng.standard_normal((32, 6)), rng.integers(0, 4, 32)
-    losses = ts.nn.CrossEntropyLoss(), torch.nn.CrossEntropyLoss()
-    for _ in range(20):
-        loss = losses[0](ours(ts.tensor(x)), ts.tensor(targets))
-        expected = losses[1](theirs(torch.tensor(x)), torch.tensor(targets))
-        loss.backward()
-        expected.backward()
-        close(loss, expected)
-        for parameter, twin in zip(ours.parameters(), theirs.parameters(), strict=True):
-            close(parameter.grad, twin.grad)
-            parameter.data -= 0.5 * parameter.grad.data
-            parameter.grad = None
-            with torch.no_grad():
-                twin.sub_(0.5 * twin.grad)
-            twin.grad = None
-    for parameter, twin in zip(ours.parameters(), theirs.parameters(), strict=True):
-        close(parameter, twin)

@@ -82,7 +82,7 @@ def test_cross_entropy_of_nothing_is_nan_as_in_torch():
         ((2, 3), 0),
         ((3,), [0]),
         ((), 0),
-        ((2, 3, 4), [[0] * 4] * 2),
+        ((2, 3, 4), [[0] * 3] * 2),
         ((2, 3), [0, 1, 2]),
     ],
 )
@@ -91,10 +91,9 @@ def test_cross_entropy_of_shapes_that_do_not_fit(shape, targets):
         functional.cross_entropy(ts.Tensor.zeros(shape), targets)
 
 
-@pytest.mark.parametrize("targets", [[0.0, 1.0], [True, False]])
-def test_cross_entropy_takes_class_indices(targets):
+def test_cross_entropy_takes_class_indices():
     with pytest.raises(TypeError, match="integers"):
-        functional.cross_entropy(ts.tensor(LOGITS), targets)
+        functional.cross_entropy(ts.tensor(LOGITS), [True, False])
 
 
 @pytest.mark.parametrize("use", [ts.Tensor.log_softmax, lambda x: functional.cross_entropy(x, [0, 1])])
@@ -105,7 +104,7 @@ def test_integers_are_no_logits(use):
 
 @pytest.mark.parametrize(
     "targets",
-    [[0, 3], [-1, 0], [0, -100], np.array([0, 255], np.uint8), np.array([0, 2**63], np.uint64), [0, -(2**63)]],
+    [[0, 3], [-1, 0], [0, -99], np.array([0, 255], np.uint8), np.array([0, 2**63], np.uint64), [0, -(2**63)]],
 )
 def test_cross_entropy_of_a_class_that_is_not_there(targets):
     with pytest.raises(IndexError, match=r"0 \.\. 2"):

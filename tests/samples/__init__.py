@@ -15,8 +15,22 @@ from samples import (
     norms,
     reductions,
     shape,
+    unary,
     windows,
 )
 
-FAMILIES = [activations, attention, batch_norm, elementwise, indexing, linalg, nn, norms, reductions, shape, windows]
+FAMILIES = [
+    activations,
+    attention,
+    batch_norm,
+    elementwise,
+    indexing,
+    linalg,
+    nn,
+    norms,
+    reductions,
+    shape,
+    unary,
+    windows,
+]
 SAMPLES = {name: cases for family in FAMILIES for name, cases in family.SAMPLES.items()}

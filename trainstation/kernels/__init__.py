@@ -6,7 +6,16 @@ environment variable TRAINSTATION_ISA names (scalar, avx2, avx512, neon).
 
 from __future__ import annotations
 
-from trainstation.kernels.arrays import REFERENCE, copy_beside, offset_of, zeros_beside
+from trainstation.kernels.arrays import PAGE_PART, REFERENCE, copy_beside, offset_of, zeros_beside
+from trainstation.kernels.functions import (
+    MAPS,
+    cross_entropy,
+    map_elements,
+    normalize,
+    normalize_grad,
+    softmax,
+    softmax_grad,
+)
 from trainstation.kernels.isa import active, cpu, get_include, isa, isa_name, isas, use
 from trainstation.kernels.rules import Rule, find_rule, load, rules
 from trainstation.kernels.step import (
@@ -34,6 +43,7 @@ from trainstation.kernels.step import (
     squares,
 )
 from trainstation.kernels.threads import get_num_threads, set_num_threads
+from trainstation.kernels.windows import Axis, Windows, gather, spread
 
 __all__ = [
     "BFLOAT16_STATE",
@@ -43,35 +53,47 @@ __all__ = [
     "EIGHT_BIT_STATE",
     "FLOAT32",
     "FLOAT64",
+    "MAPS",
     "MAX_SCALARS",
     "MAX_STATES",
     "MOVED",
     "NONFINITE",
     "OTHER",
+    "PAGE_PART",
     "REFERENCE",
     "SLOT",
     "STALE",
+    "Axis",
     "Call",
     "Rule",
     "Scalars",
+    "Windows",
     "active",
     "address",
     "copy_beside",
     "cpu",
+    "cross_entropy",
     "default_fp_mode",
     "find_rule",
+    "gather",
     "get_include",
     "get_num_threads",
     "isa",
     "isa_name",
     "isas",
     "load",
+    "map_elements",
+    "normalize",
+    "normalize_grad",
     "offset_of",
     "power",
     "restore_fp_mode",
     "rules",
     "run_rule",
     "set_num_threads",
+    "softmax",
+    "softmax_grad",
+    "spread",
     "squares",
     "use",
     "zeros_beside",

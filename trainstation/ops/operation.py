@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from trainstation.gradtrack import VJP
+from trainstation.gradtrack import VJP, Gradients, Out
 
 Array = NDArray[Any]
 Forward = Callable[..., tuple[Any, VJP]]
@@ -16,8 +17,10 @@ Form = tuple[tuple[int, ...], np.dtype[Any]] | None  # shape and dtype; None for
 
 Needs = Sequence[bool]  # for each input: whether a gradient may be asked for
 
+Reads = tuple[tuple[int, ...], ...]
+
 OUTPUT = -1
-OTHERS = -2
+OTHERS = -2  # alone in the only entry of `reads`: each input's gradient reads all others
 
 
 class Operation(NamedTuple):
@@ -25,13 +28,14 @@ class Operation(NamedTuple):
 
     name: str
     forward: Forward
-    reads: tuple[tuple[int, ...], ...]
+    reads: Reads
     view: bool
 
-    def reads_of(self, position: int, count: int) -> Sequence[int]:
-        """Return which of `count` inputs, or `OUTPUT`, the gradient with respect to one of them reads."""
-        read = self.reads[position if position < len(self.reads) else -1]
-        return [i for i in range(count) if i != position] if read == (OTHERS,) else read
+    def reads_of(self, count: int) -> Reads:
+        """Return for each of `count` inputs which of them, or `OUTPUT`, the gradient with respect to it reads."""
+        if self.reads == ((OTHERS,),):
+            return tuple(tuple(i for i in range(count) if i != position) for position in range(count))
+        return self.reads + self.reads[-1:] * (count - len(self.reads))
 
 
 OPERATIONS: dict[str, Operation] = {}
@@ -77,3 +81,38 @@ def same_dtype(name: str, *arrays: Any) -> None:
     if any(dtype != dtypes[0] for dtype in dtypes):
         msg = f"{name} needs operands of one dtype, not {' and '.join(map(str, dtypes))}"
         raise TypeError(msg)
+
+
+FLOATS = (np.dtype(np.float32), np.dtype(np.float64))  # what there are kernels for
+
+
+def floating(name: str, x: Array) -> Array:
+    """Return an array of float32 or float64 as it is; TypeError for others."""
+    if x.dtype not in FLOATS:
+        msg = f"{name} needs a tensor of float32 or float64, not {x.dtype}"
+        raise TypeError(msg)
+    return x
+
+
+def of_floats(*, takes_integers: bool) -> Callable[[Forward], Forward]:
+    """Let a function of one array of floats take float16, through float32 and back, and integers, as float32."""
+
+    def decorate(forward: Forward) -> Forward:
+        @functools.wraps(forward)
+        def of_any(needs: Needs, x: Array, *others: Any, **options: Any) -> tuple[Array, VJP]:
+            dtype = x.dtype
+            if dtype in FLOATS or (dtype.kind != "f" and not takes_integers):
+                return forward(needs, x, *others, **options)
+            value, vjp = forward(needs, x.astype(np.float32), *others, **options)
+            if dtype.kind != "f":
+                return value, vjp
+
+            def narrow(g: Array, out: Out) -> Gradients:
+                by_x, *rest = vjp(g.astype(np.float32), (None,) * len(needs))
+                return (None if by_x is None else by_x.astype(dtype), *rest)
+
+            return value.astype(dtype), narrow
+
+        return of_any
+
+    return decorate

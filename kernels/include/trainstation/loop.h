@@ -6,29 +6,11 @@
 
 enum { TS_LONG = 4096 }; /* elements for which it pays to align */
 
-#define TS_PASTE3_(a, b, c) a##b##c
-#define TS_PASTE3(a, b, c) TS_PASTE3_(a, b, c)
-#define TS_OP(name) TS_PASTE3(v, TS_BITS, _##name)
+#include "trainstation/names.h"
+
 #define TS_FN(name) TS_PASTE3(ts_##name##_, TS_BITS, )
 #define TS_OWN(name) TS_PASTE3(ts_own_##name##_, TS_BITS, ) /* what a rule may not be called */
 
-#define vf TS_OP(t)
-#define v_elem TS_OP(elem)
-#define v_lanes TS_OP(lanes)
-#define v_load TS_OP(load)
-#define v_store TS_OP(store)
-#define v_load_n TS_OP(load_n)
-#define v_store_n TS_OP(store_n)
-#define v_set1 TS_OP(set1)
-#define v_add TS_OP(add)
-#define v_sub TS_OP(sub)
-#define v_mul TS_OP(mul)
-#define v_div TS_OP(div)
-#define v_sqrt TS_OP(sqrt)
-#define v_flush TS_OP(flush)
-#define v_gt TS_OP(gt)
-#define v_ne TS_OP(ne)
-#define v_select TS_OP(select)
 #define v_max TS_OWN(max)
 #define v_min TS_OWN(min)
 #define v_sign TS_OWN(sign)

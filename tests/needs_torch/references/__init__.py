@@ -11,8 +11,22 @@ from references import (
     norms,
     reductions,
     shape,
+    unary,
     windows,
 )
 
-FAMILIES = [activations, attention, batch_norm, elementwise, indexing, linalg, nn, norms, reductions, shape, windows]
+FAMILIES = [
+    activations,
+    attention,
+    batch_norm,
+    elementwise,
+    indexing,
+    linalg,
+    nn,
+    norms,
+    reductions,
+    shape,
+    unary,
+    windows,
+]
 REFERENCES = {name: function for family in FAMILIES for name, function in family.REFERENCES.items()}

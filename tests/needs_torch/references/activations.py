@@ -1,3 +1,5 @@
 import torch
 
-REFERENCES = {name: getattr(torch, name) for name in ["relu", "tanh", "sigmoid"]}
+F = torch.nn.functional
+REFERENCES = {name: getattr(torch, name) for name in ["relu", "tanh", "sigmoid", "erf"]}
+REFERENCES |= {name: getattr(F, name) for name in ["leaky_relu", "gelu", "silu", "softplus"]}

@@ -46,6 +46,18 @@ TS_INLINE v32_mask v32_gt(v32_t a, v32_t b) { return _mm256_cmp_ps(a, b, _CMP_GT
 TS_INLINE v32_mask v32_ne(v32_t a, v32_t b) { return _mm256_cmp_ps(a, b, _CMP_NEQ_UQ); }
 TS_INLINE v32_t v32_select(v32_mask m, v32_t a, v32_t b) { return _mm256_blendv_ps(b, a, m); }
 
+/* Over the lanes of one vector, in the order that suits the processor: not for rules. */
+TS_INLINE float v32_sum(v32_t a) {
+    __m128 x = _mm_add_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
+    x = _mm_add_ps(x, _mm_movehl_ps(x, x));
+    return _mm_cvtss_f32(_mm_add_ss(x, _mm_movehdup_ps(x)));
+}
+TS_INLINE float v32_largest(v32_t a) {
+    __m128 x = _mm_max_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
+    x = _mm_max_ps(x, _mm_movehl_ps(x, x));
+    return _mm_cvtss_f32(_mm_max_ss(x, _mm_movehdup_ps(x)));
+}
+
 typedef __m256d v64_t;
 typedef double v64_elem;
 typedef __m256d v64_mask;
@@ -72,6 +84,14 @@ TS_INLINE v64_mask v64_gt(v64_t a, v64_t b) { return _mm256_cmp_pd(a, b, _CMP_GT
 TS_INLINE v64_mask v64_ne(v64_t a, v64_t b) { return _mm256_cmp_pd(a, b, _CMP_NEQ_UQ); }
 TS_INLINE v64_t v64_select(v64_mask m, v64_t a, v64_t b) { return _mm256_blendv_pd(b, a, m); }
 TS_INLINE v64_t v64_widen(const float *a) { return _mm256_cvtps_pd(_mm_loadu_ps(a)); }
+TS_INLINE double v64_sum(v64_t a) {
+    const __m128d x = _mm_add_pd(_mm256_castpd256_pd128(a), _mm256_extractf128_pd(a, 1));
+    return _mm_cvtsd_f64(_mm_add_sd(x, _mm_unpackhi_pd(x, x)));
+}
+TS_INLINE double v64_largest(v64_t a) {
+    const __m128d x = _mm_max_pd(_mm256_castpd256_pd128(a), _mm256_extractf128_pd(a, 1));
+    return _mm_cvtsd_f64(_mm_max_sd(x, _mm_unpackhi_pd(x, x)));
+}
 
 typedef __m256i v32_u;
 TS_INLINE v32_u u32_set1(uint32_t x) { return _mm256_set1_epi32((int)x); }

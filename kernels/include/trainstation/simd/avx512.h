@@ -42,6 +42,9 @@ TS_INLINE v32_t v32_flush(v32_t a) {
 TS_INLINE v32_mask v32_gt(v32_t a, v32_t b) { return _mm512_cmp_ps_mask(a, b, _CMP_GT_OQ); }
 TS_INLINE v32_mask v32_ne(v32_t a, v32_t b) { return _mm512_cmp_ps_mask(a, b, _CMP_NEQ_UQ); }
 TS_INLINE v32_t v32_select(v32_mask m, v32_t a, v32_t b) { return _mm512_mask_blend_ps(m, b, a); }
+/* Over the lanes of one vector, in the order that suits the processor: not for rules. */
+TS_INLINE float v32_sum(v32_t a) { return _mm512_reduce_add_ps(a); }
+TS_INLINE float v32_largest(v32_t a) { return _mm512_reduce_max_ps(a); }
 
 typedef __m512d v64_t;
 typedef double v64_elem;
@@ -67,6 +70,8 @@ TS_INLINE v64_mask v64_gt(v64_t a, v64_t b) { return _mm512_cmp_pd_mask(a, b, _C
 TS_INLINE v64_mask v64_ne(v64_t a, v64_t b) { return _mm512_cmp_pd_mask(a, b, _CMP_NEQ_UQ); }
 TS_INLINE v64_t v64_select(v64_mask m, v64_t a, v64_t b) { return _mm512_mask_blend_pd(m, b, a); }
 TS_INLINE v64_t v64_widen(const float *a) { return _mm512_cvtps_pd(_mm256_loadu_ps(a)); }
+TS_INLINE double v64_sum(v64_t a) { return _mm512_reduce_add_pd(a); }
+TS_INLINE double v64_largest(v64_t a) { return _mm512_reduce_max_pd(a); }
 
 typedef __m512i v32_u;
 TS_INLINE v32_u u32_set1(uint32_t x) { return _mm512_set1_epi32((int)x); }

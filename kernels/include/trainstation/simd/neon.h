@@ -40,6 +40,9 @@ TS_INLINE v32_t v32_flush(v32_t a) {
 TS_INLINE v32_mask v32_gt(v32_t a, v32_t b) { return vcgtq_f32(a, b); }
 TS_INLINE v32_mask v32_ne(v32_t a, v32_t b) { return vmvnq_u32(vceqq_f32(a, b)); }
 TS_INLINE v32_t v32_select(v32_mask m, v32_t a, v32_t b) { return vbslq_f32(m, a, b); }
+/* Over the lanes of one vector, in the order that suits the processor: not for rules. */
+TS_INLINE float v32_sum(v32_t a) { return vaddvq_f32(a); }
+TS_INLINE float v32_largest(v32_t a) { return vmaxnmvq_f32(a); }
 
 typedef float64x2_t v64_t;
 typedef double v64_elem;
@@ -74,6 +77,8 @@ TS_INLINE v64_mask v64_ne(v64_t a, v64_t b) {
 }
 TS_INLINE v64_t v64_select(v64_mask m, v64_t a, v64_t b) { return vbslq_f64(m, a, b); }
 TS_INLINE v64_t v64_widen(const float *a) { return vcvt_f64_f32(vld1_f32(a)); }
+TS_INLINE double v64_sum(v64_t a) { return vaddvq_f64(a); }
+TS_INLINE double v64_largest(v64_t a) { return vmaxnmvq_f64(a); }
 
 typedef uint32x4_t v32_u;
 TS_INLINE v32_u u32_set1(uint32_t x) { return vdupq_n_u32(x); }

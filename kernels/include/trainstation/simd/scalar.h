@@ -35,7 +35,9 @@
     TS_INLINE T v##BITS##_flush(T a) { return a > -MIN && a < MIN ? 0 : a; }                                 \
     TS_INLINE int v##BITS##_gt(T a, T b) { return a > b; }                                                   \
     TS_INLINE int v##BITS##_ne(T a, T b) { return a != b; }                                                  \
-    TS_INLINE T v##BITS##_select(int m, T a, T b) { return m ? a : b; }
+    TS_INLINE T v##BITS##_select(int m, T a, T b) { return m ? a : b; }                                      \
+    TS_INLINE T v##BITS##_sum(T a) { return a; }                                                             \
+    TS_INLINE T v##BITS##_largest(T a) { return a; }
 
 TS_SCALAR_OPS(32, float, sqrtf, FLT_MIN)
 TS_SCALAR_OPS(64, double, sqrt, DBL_MIN)
