@@ -107,6 +107,11 @@ int64_t ts_cross_entropy(int isa, int threads, int is_mean, int is_double, void 
     return count;
 }
 
+void ts_bias_relu(int isa, int threads, int is_double, void *y, const void *bias, int64_t rows, int64_t columns) {
+    const ts_rows c = {.x = bias, .y = y, .columns = columns};
+    run_rows(isa, threads, TS_BIAS_RELU, is_double, &c, rows);
+}
+
 static void normalize_piece(void *context, int64_t piece) {
     const job *j = (const job *)context;
     j->of->normalize[j->is_double](j->norm, piece * j->grain, end_of(j, piece * j->grain));

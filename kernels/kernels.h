@@ -76,7 +76,7 @@ void ts_walk(const ts_call *call, ts_part_fn *part);
 #include "functions/map_list.h"
 #define TS_MAP_PLACE(name) TS_MAP_##name,
 enum ts_map_kind { TS_MAP_LIST(TS_MAP_PLACE) TS_N_MAPS };
-enum ts_row_kind { TS_SOFTMAX, TS_SOFTMAX_GRAD, TS_LOG_SOFTMAX, TS_LOG_SOFTMAX_GRAD, TS_CROSS_ENTROPY, TS_N_ROW_KINDS };
+enum ts_row_kind { TS_SOFTMAX, TS_SOFTMAX_GRAD, TS_LOG_SOFTMAX, TS_LOG_SOFTMAX_GRAD, TS_CROSS_ENTROPY, TS_BIAS_RELU, TS_N_ROW_KINDS };
 const char *ts_map_name(int map); /* NULL past the last one */
 /* out = f(a, b, h), element by element; functions/maps.h says what they are. */
 void ts_map(int isa, int threads, int map, int is_double, void *out, const void *a, const void *b, double h, int64_t n);
@@ -90,6 +90,8 @@ void ts_softmax_grad(int isa, int threads, int is_log, int is_double, void *x, c
  * number, or -1 - r if the target of row r is no column; then nothing is written. */
 int64_t ts_cross_entropy(int isa, int threads, int is_mean, int is_double, void *loss, void *g, const void *x,
                          const int64_t *targets, int64_t rows, int64_t columns, int64_t ignored, double smoothing);
+/* y = max(y + bias, 0), row by row. */
+void ts_bias_relu(int isa, int threads, int is_double, void *y, const void *bias, int64_t rows, int64_t columns);
 /* (x - mean) / sqrt(variance + epsilon) * weight + bias, row by row; weight and bias may be NULL; statistics: two numbers
  * a row, for the gradient. */
 void ts_normalize(int isa, int threads, int is_centred, int is_double, void *y, void *statistics, const void *x,

@@ -27,7 +27,7 @@ extern const ts_functions TS_FUNCTIONS;
 const ts_functions TS_FUNCTIONS = {
     .map = {{TS_MAP_LIST(TS_MAP_32)}, {TS_MAP_LIST(TS_MAP_64)}},
     .rows = {TS_PAIR(softmax), TS_PAIR(softmax_grad), TS_PAIR(log_softmax), TS_PAIR(log_softmax_grad),
-             TS_PAIR(cross_entropy)},
+             TS_PAIR(cross_entropy), TS_PAIR(bias_relu)},
     .normalize = TS_PAIR(normalize),
     .normalize_grad = TS_PAIR(normalize_grad),
 };

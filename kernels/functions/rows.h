@@ -135,3 +135,15 @@ static void TS_FUN(cross_entropy)(const ts_rows *c, int64_t begin, int64_t end) 
         g[target] -= (v_elem)(c->scale * kept);
     }
 }
+
+/* y = max(y + x, 0), x being one row that is added to all. */
+static void TS_FUN(bias_relu)(const ts_rows *c, int64_t begin, int64_t end) {
+    const int64_t n = c->columns;
+    for (int64_t r = begin; r < end; r++) {
+        v_elem *const y = (v_elem *)c->y + r * n;
+        for (int64_t i = 0; i < n; i += v_lanes) {
+            const vf sum = v_add(TS_FUN(part)(y, i, n, 0), TS_FUN(part)((const v_elem *)c->x, i, n, 0));
+            TS_FUN(put)(y, TS_FUN(relu)(sum, sum, sum), i, n);
+        }
+    }
+}

@@ -9,6 +9,7 @@ from __future__ import annotations
 from trainstation.kernels.arrays import PAGE_PART, REFERENCE, copy_beside, offset_of, zeros_beside
 from trainstation.kernels.functions import (
     MAPS,
+    bias_relu,
     cross_entropy,
     map_elements,
     normalize,
@@ -70,6 +71,7 @@ __all__ = [
     "Windows",
     "active",
     "address",
+    "bias_relu",
     "copy_beside",
     "cpu",
     "cross_entropy",

@@ -12,7 +12,16 @@ from trainstation.kernels.isa import active
 from trainstation.kernels.native import ffi, lib, listed
 from trainstation.kernels.threads import get_num_threads
 
-__all__ = ["MAPS", "cross_entropy", "map_elements", "normalize", "normalize_grad", "softmax", "softmax_grad"]
+__all__ = [
+    "MAPS",
+    "bias_relu",
+    "cross_entropy",
+    "map_elements",
+    "normalize",
+    "normalize_grad",
+    "softmax",
+    "softmax_grad",
+]
 
 Array = NDArray[Any]
 
@@ -20,7 +29,12 @@ MAPS = {name: index for index, name in enumerate(listed(lib.ts_map_name))}
 
 _from_buffer, _null = ffi.from_buffer, ffi.NULL
 _map, _softmax, _softmax_grad = lib.ts_map, lib.ts_softmax, lib.ts_softmax_grad
-_cross_entropy, _normalize, _normalize_grad = lib.ts_cross_entropy, lib.ts_normalize, lib.ts_normalize_grad
+_bias_relu, _cross_entropy, _normalize, _normalize_grad = (
+    lib.ts_bias_relu,
+    lib.ts_cross_entropy,
+    lib.ts_normalize,
+    lib.ts_normalize_grad,
+)
 WIDE = 8  # bytes of a double
 
 
@@ -72,6 +86,11 @@ def softmax_grad(y: Array, g: Array, *, is_log: bool = False, scale: float = 1.0
     places = _from_buffer(x), _from_buffer(y), _from_buffer(g)
     _softmax_grad(active(), get_num_threads(), is_log, y.itemsize == WIDE, *places, rows, columns, scale)
     return x
+
+
+def bias_relu(y: Array, bias: Array) -> None:
+    """Make each row of a contiguous matrix max(y + bias, 0), in place."""
+    _bias_relu(active(), get_num_threads(), y.itemsize == WIDE, _from_buffer(y), _place(bias), *y.shape)
 
 
 def cross_entropy(

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import groupby
 from typing import Any, Self, overload
 
+from trainstation.nn.activation import ReLU
+from trainstation.nn.linear import Linear
 from trainstation.nn.module import Module, framed
 
 __all__ = ["ModuleList", "Sequential"]
@@ -92,10 +94,23 @@ class Sequential(_List):
         else:
             self._replace(modules)
 
-    def forward(self, input: Any) -> Any:
-        """Feed each module what the one before it gave."""
+    _calls: tuple[Callable[[Any], Any], ...] = ()
+
+    def _remember(self) -> None:
+        super()._remember()
+        calls: list[Callable[[Any], Any]] = []
         for module in self._chain:
-            input = module(input)
+            before = calls[-1] if calls else None
+            if type(module) is ReLU and type(before) is Linear:  # not of classes that may do something else
+                calls[-1] = before.forward_relu
+            else:
+                calls.append(module)
+        vars(self)["_calls"] = tuple(calls)
+
+    def forward(self, input: Any) -> Any:
+        """Feed each module what the one before it gave; a ReLU behind a Linear is computed with it."""
+        for call in self._calls:
+            input = call(input)
         return input
 
 

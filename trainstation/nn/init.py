@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +31,8 @@ __all__ = [
     "zeros_",
 ]
 
-Generator = np.random.Generator | None
+if TYPE_CHECKING:
+    Generator = np.random.Generator | None  # importing numpy.random takes as long as importing all of trainstation
 _MATRIX = 2  # dimensions
 
 

@@ -27,7 +27,7 @@ def each(name: str, value: Numbers, dims: int) -> tuple[int, ...]:
 
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """input @ weight.T + bias: input (..., in), weight (out, in), bias (out,)."""
-    return apply(ops.linalg.linear, input, weight, bias)
+    return apply(ops.linear.linear, input, weight, bias)
 
 
 def _conv(
