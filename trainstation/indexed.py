@@ -1,16 +1,31 @@
-"""Taking elements out of a tensor and writing them, as its methods: one line each, over `trainstation.ops.indexing`."""
+"""Taking elements out of a tensor and writing them, as its methods: short ones, over `trainstation.ops.indexing`.
+
+Writing bumps the version. Where GradTrack records, and the tensor or the value requires a gradient, the tensor takes
+over a copy that was written to, with its gradient: GraphError for a leaf that requires one, and for a view.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, Self
 
+import numpy as np
+from numpy.lib.array_utils import normalize_axis_index
 from numpy.typing import NDArray
 
-from trainstation import ops
+from trainstation.errors import ShapeError
+from trainstation.gradmode import is_grad_enabled
+from trainstation.ops import indexing
 
 if TYPE_CHECKING:
     from trainstation.tensor import Tensor
+
+
+def _plain(index: Any) -> Any:
+    """Return an index of arrays for one of tensors."""
+    if isinstance(index, tuple):
+        return tuple(part.data if isinstance(part, Indexed) else part for part in index)
+    return index.data if isinstance(index, Indexed) else index
 
 
 class Indexed:
@@ -19,9 +34,112 @@ class Indexed:
     __slots__ = ()
 
     data: NDArray[Any]
+    _requires_grad: bool
     _apply: Callable[..., Tensor]
+    _become: Callable[[Tensor], Self]
+    _bump_version: Callable[[], None]
+    _operand: Callable[[Any], Any]
+    masked_fill: Callable[[Any, Any], Tensor]
 
     def __getitem__(self, index: Any) -> Tensor:
-        parts = index if isinstance(index, tuple) else (index,)
-        plain = tuple(part.data if isinstance(part, Indexed) else part for part in parts)
-        return self._apply(ops.indexing.getitem, self, index=plain if isinstance(index, tuple) else plain[0])
+        return self._apply(indexing.getitem, self, index=_plain(index))
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+    def __iter__(self) -> Iterator[Tensor]:
+        if self.data.ndim == 0:
+            msg = "a 0-d tensor has no rows to iterate over"
+            raise TypeError(msg)
+        return (self[row] for row in range(len(self.data)))
+
+    def select(self, dim: int, index: int) -> Tensor:
+        """Return the slice at an integer along `dim`, a view without that dim; IndexError if it is not there."""
+        return self[(slice(None),) * normalize_axis_index(dim, self.data.ndim) + (int(index),)]
+
+    def narrow(self, dim: int, start: int, length: int) -> Tensor:
+        """Return the slices start .. start + length - 1 along `dim`, a view.
+
+        Raises:
+            IndexError: there is no such dim, or the start is outside of it.
+            ValueError: the length is negative, or reaches beyond the end.
+
+        """
+        dim = normalize_axis_index(dim, self.data.ndim)
+        there = self.data.shape[dim]
+        if not -there <= start <= there:
+            msg = f"narrow: start {start} is out of range for a length of {there}"
+            raise IndexError(msg)
+        start = start + there if start < 0 else start
+        if not 0 <= length <= there - start:
+            msg = f"narrow: {length} from {start} on is not in a length of {there}"
+            raise ValueError(msg)
+        return self[(slice(None),) * dim + (slice(start, start + length),)]
+
+    def gather(self, dim: int, index: Any) -> Tensor:
+        """Return, at each place of `index`, the element there, but for `dim`, where the integer found says which one.
+
+        The index has as many dimensions, and is nowhere longer but along `dim`.
+        """
+        return self._apply(indexing.gather, self, self._operand(index), dim=dim)
+
+    def take_along_dim(self, indices: Any, dim: int | None = None) -> Tensor:
+        """`gather` with indices that broadcast; without a dim, of the flat tensor."""
+        return self._apply(indexing.take_along_dim, self, self._operand(indices), dim=dim)
+
+    def index_select(self, dim: int, index: Any) -> Tensor:
+        """Return the slices along `dim` that a vector of integers names."""
+        return self._apply(indexing.index_select, self, self._operand(index), dim=dim)
+
+    def index_add(self, dim: int, index: Any, source: Any, *, alpha: float = 1) -> Tensor:
+        """Return a copy; alpha times source's slices are added to those along `dim` that a vector of integers names."""
+        return self._apply(
+            indexing.index_add, self, self._operand(index), self._operand(source), dim=dim, alpha=alpha
+        )
+
+    def index_fill(self, dim: int, index: Any, value: Any) -> Tensor:
+        """Return a copy; the slices along `dim` that a vector of integers names are filled with a number."""
+        chosen = np.zeros(self.data.shape, bool)
+        indexing.write(chosen, (slice(None),) * normalize_axis_index(dim, self.data.ndim) + (_plain(index),), True)
+        return self.masked_fill(chosen, value)
+
+    # In place
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        value, index = self._operand(value), _plain(index)
+        is_tensor = isinstance(value, Indexed)
+        if is_grad_enabled() and (self._requires_grad or (is_tensor and value._requires_grad)):
+            self._become(self._apply(indexing.setitem, self, value, index=index))
+        else:
+            indexing.write(self.data, index, value.data if is_tensor else value)
+            self._bump_version()
+
+    def copy_(self, src: Any) -> Self:
+        """Write the elements of a tensor, an array or a number, which broadcast."""
+        self[...] = src
+        return self
+
+    def fill_(self, value: Any) -> Self:
+        """Write a number, or what a 0-d tensor holds, to every element."""
+        if getattr(value, "shape", ()):
+            msg = f"fill_ takes a number or a 0-d tensor, not one of shape {value.shape}"
+            raise ShapeError(msg)
+        return self.copy_(value)
+
+    fill = fill_
+
+    def zero_(self) -> Self:
+        """Write 0 to every element."""
+        return self.copy_(0)
+
+    def masked_fill_(self, mask: Any, value: Any) -> Self:
+        """`masked_fill` in place."""
+        return self._become(self.masked_fill(mask, value))
+
+    def index_fill_(self, dim: int, index: Any, value: Any) -> Self:
+        """`index_fill` in place."""
+        return self._become(self.index_fill(dim, index, value))
+
+    def index_add_(self, dim: int, index: Any, source: Any, *, alpha: float = 1) -> Self:
+        """`index_add` in place."""
+        return self._become(self.index_add(dim, index, source, alpha=alpha))

@@ -1,49 +1,76 @@
-"""A tensor as something else: an array, a number, rows, a text, bytes."""
+"""A tensor as something else: an array, a number, a text, bytes, another library's tensor."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+import copy
+from collections.abc import Callable
+from typing import Any, Self
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_index
 from numpy.typing import DTypeLike, NDArray
 
-if TYPE_CHECKING:
-    from trainstation.tensor import Tensor
+from trainstation.conversion import Conversion
+from trainstation.errors import GraphError
 
 Array = NDArray[Any]
 
 
-class Interchange:
-    """What `Tensor` inherits; it supplies the array."""
+class Interchange(Conversion):
+    """What `Tensor` inherits; it supplies the array, and `_adopt`, which starts a tensor anew from one."""
 
     __slots__ = ()
 
-    data: Array
     _requires_grad: bool
+    _grad: Any
+    _node: Any
+    _version: list[int]
+    _adopt: Callable[[Array], None]
+    requires_grad_: Callable[[bool], Any]
 
-    def __getitem__(self, index: Any) -> Tensor:
-        raise NotImplementedError
+    # As an array
 
     def numpy(self) -> Array:
         """Return the array itself: memory is shared, and no detach is needed."""
         return self.data
 
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> Array:
+        return np.array(self.data, dtype=dtype, copy=copy)
+
+    @classmethod
+    def from_dlpack(cls, source: Any) -> Self:
+        """Return a tensor that shares the memory of another library's array, if it is a CPU's.
+
+        GradTrack does not see what that library writes.
+        """
+        made = cls.__new__(cls)
+        made._adopt(np.from_dlpack(source))
+        return made
+
+    def __dlpack__(self, **options: Any) -> Any:
+        """Lend the memory to another library.
+
+        Raises:
+            BufferError: the tensor requires a gradient, which that library would not know of; lend `t.detach()`.
+
+        """
+        if self._requires_grad:
+            msg = "a tensor that requires a gradient is not lent to another library; use detach()"
+            raise BufferError(msg)
+        return self.data.__dlpack__(**options)
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return self.data.__dlpack_device__()
+
+    # As numbers
+
     def item(self) -> Any:
         """Return the only element as a Python number; ValueError if there are more."""
         return self.data.item()
 
-    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> Array:
-        return np.array(self.data, dtype=dtype, copy=copy)
-
-    def __len__(self) -> int:
-        return len(self.data)
-
-    def __iter__(self) -> Iterator[Tensor]:
-        if self.data.ndim == 0:
-            msg = "a 0-d tensor has no rows to iterate over"
-            raise TypeError(msg)
-        return (self[row] for row in range(len(self.data)))
+    def tolist(self) -> Any:
+        """Return the elements as nested lists of Python numbers, of a 0-d tensor the number."""
+        return self.data.tolist()
 
     def __bool__(self) -> bool:
         if self.data.size != 1:
@@ -57,10 +84,72 @@ class Interchange:
     def __int__(self) -> int:
         return int(self.data.item())
 
+    def __index__(self) -> int:
+        if self.data.size != 1 or self.data.dtype.kind == "f":
+            msg = f"only a tensor of one integer can be an index, not one of {self.data.dtype} {self.data.shape}"
+            raise TypeError(msg)
+        return int(self.data.item())
+
+    # As a description
+
+    def numel(self) -> int:
+        """Return how many elements there are."""
+        return self.data.size
+
+    nelement = numel
+
+    def dim(self) -> int:
+        """Return how many dimensions there are."""
+        return self.data.ndim
+
+    def size(self, dim: int | None = None) -> Any:
+        """Return the shape, or the length of one dimension; IndexError if that is not there."""
+        shape = self.data.shape
+        return shape if dim is None else shape[normalize_axis_index(dim, len(shape))]
+
+    def element_size(self) -> int:
+        """Return how many bytes an element takes."""
+        return self.data.itemsize
+
+    def is_contiguous(self) -> bool:
+        """Whether the elements stand in memory in the order of their indices."""
+        return self.data.flags.c_contiguous
+
     def __repr__(self) -> str:
         text = np.array2string(self.data, separator=", ", prefix="tensor(", threshold=1000)
+        size = f", size={self.data.shape}" if self.data.size == 0 and self.data.shape != (0,) else ""
         dtype = "" if self.data.dtype in (np.float32, np.int64, np.bool_) else f", dtype={self.data.dtype}"
-        return f"tensor({text}{dtype}{', requires_grad=True' if self._requires_grad else ''})"
+        leaf = ", requires_grad=True" if self._requires_grad else ""
+        return f"tensor({text}{size}{dtype}{leaf if self._node is None else f', grad_fn=<{self._node.name}>'})"
 
     def __format__(self, spec: str) -> str:
         return format(self.data.item(), spec) if spec and self.data.ndim == 0 else object.__format__(self, spec)
+
+    # As bytes, and once more. What is made is a leaf; no copy has hooks, and only a deep one has the gradient.
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"data": self.data, "requires_grad": self._requires_grad, "attributes": getattr(self, "__dict__", {})}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self._adopt(state["data"])
+        self.requires_grad_(state["requires_grad"])
+        for name, value in state["attributes"].items():
+            setattr(self, name, value)
+
+    def __copy__(self) -> Self:
+        """Return a leaf that shares the memory."""
+        made: Any = type(self).__new__(type(self))
+        made.__setstate__(self.__getstate__())
+        made._version = self._version
+        return made  # type: ignore[no-any-return]  # Tensor has the slots
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        """Copy a leaf and its gradient; GraphError for the result of an operation."""
+        if self._node is not None:
+            msg = "the result of a recorded operation cannot be deep-copied: it is part of a graph; use detach()"
+            raise GraphError(msg)
+        made: Any = type(self).__new__(type(self))
+        memo[id(self)] = made
+        made.__setstate__(copy.deepcopy(self.__getstate__(), memo))
+        made._grad = copy.deepcopy(self._grad, memo)
+        return made  # type: ignore[no-any-return]  # likewise

@@ -1,13 +1,29 @@
-"""Seeds and generators: `manual_seed` for the shared stream, an own generator for each explicit seed."""
+"""Seeds and generators: the shared stream, which `manual_seed` starts, and generators independent of it.
+
+Every stream is that of PCG64, the same on every platform. A generator may be used by several threads: each draw is
+whole, but whose is first is not said; threads with a generator each draw what each would draw alone.
+"""
 
 from __future__ import annotations
 
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["generator", "manual_seed"]
+if TYPE_CHECKING:
+    from trainstation.generators import Generator
+
+__all__ = ["Generator", "generator", "get_state", "manual_seed", "set_state"]
 
 # Made when it is first drawn from: importing numpy.random takes as long as importing all of trainstation.
-_shared: np.random.Generator | None = None
+_shared: Generator | None = None
+
+
+def __getattr__(name: str) -> Any:
+    if name != "Generator":
+        msg = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(msg)
+    from trainstation.generators import Generator
+
+    return Generator
 
 
 def manual_seed(seed: int) -> None:
@@ -16,11 +32,24 @@ def manual_seed(seed: int) -> None:
     _shared = generator(seed)
 
 
-def generator(seed: int | None = None) -> np.random.Generator:
+def generator(seed: int | None = None) -> Generator:
     """Return the shared stream for None, else a new one that depends on `seed` alone."""
     global _shared  # noqa: PLW0603  # the one shared stream
-    if seed is not None:
-        return np.random.Generator(np.random.PCG64(seed))
-    if _shared is None:
-        _shared = np.random.Generator(np.random.PCG64())
-    return _shared
+    if seed is None and _shared is not None:
+        return _shared
+    from trainstation.generators import Generator
+
+    if seed is None:
+        _shared = Generator()
+        return _shared
+    return Generator(seed)
+
+
+def get_state() -> dict[str, Any]:
+    """Return where the shared stream stands: texts and integers, fit for JSON."""
+    return generator().get_state()
+
+
+def set_state(state: dict[str, Any]) -> None:
+    """Have the shared stream go on from where it stood at `get_state()`; ValueError for what is no such state."""
+    generator().set_state(state)

@@ -1,11 +1,13 @@
 import hashlib
+import re
 from importlib import resources
 
 import numpy as np
 
-from trainstation.bench.problems import BUILTIN, mnist_5k
+from trainstation.bench.problems import BUILTIN, mnist_5k, shakespeare
 
 DIGEST = "809ec085d551285cf9efad12c42a6aead98c62f96eb9936cc5b778870773e50d"
+TEXT_DIGEST = "d9c988e6f5a6f684fc98cd52a3965e4a525c450b5cc2ea377baa339e0831bc6d"
 
 
 def file(name):
@@ -65,3 +67,19 @@ def test_a_seed_starts_one_task():
     for a, b in zip(one.epoch(), same.epoch(), strict=True):
         assert np.array_equal(a, b)
     assert one.evaluate() == same.evaluate()
+
+
+def test_the_text_is_the_one_that_the_package_names():
+    text = shakespeare()
+    assert hashlib.sha256(text.encode()).hexdigest() == TEXT_DIGEST
+    assert TEXT_DIGEST in file("DATA.md").read_text(encoding="utf-8")
+    assert f"{len(text):,} characters, {len(set(text))} different" in file("DATA.md").read_text(encoding="utf-8")
+
+
+def test_the_text_is_32_works_in_their_own_lines():
+    text = shakespeare()
+    works = text.split("\n\n\n")
+    assert len(works) == 32
+    assert all(work.splitlines()[0].isupper() and "by William Shakespeare" in work[:80] for work in works)
+    assert "To be, or not to be,--that is the question:--\n" in text
+    assert not re.search(r"[ \n]\n\n\n|[_@*]| $", text)

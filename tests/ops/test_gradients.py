@@ -1,20 +1,17 @@
 import weakref
 
-import hypothesis.extra.numpy as hnp
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from samples import SAMPLES
-from samples.common import positive, values
+from samples.common import values
+from samples.drawn import DRAWN
 
 import trainstation as ts
-from trainstation import ops
 from trainstation.ops import OPERATIONS, OUTPUT, Operation
 from trainstation.tensor import apply
 from trainstation.testing import check_grad
-
-examples = settings(deadline=None, max_examples=60)
 
 
 def differentiable(x):
@@ -110,64 +107,16 @@ def test_a_gradient_is_written_where_it_will_stand(operation, inputs, options):
             assert part is offered or np.isnan(offered).all()
 
 
-shapes = hnp.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=3)
+def test_something_is_drawn_for_every_operation():
+    assert set(DRAWN) == set(OPERATIONS)
 
 
-@pytest.mark.parametrize("name", ["add", "sub", "mul", "div", "pow"])
-@examples
-@given(drawn=hnp.mutually_broadcastable_shapes(num_shapes=2, min_side=0, max_side=3, max_dims=3))
-def test_any_shapes_that_broadcast(name, drawn):
-    first, second = drawn.input_shapes
-    check(OPERATIONS[name], (positive(*first), positive(*second, seed=1)))
-
-
-@examples
-@given(drawn=hnp.mutually_broadcastable_shapes(signature=np.matmul.signature, min_side=0, max_side=3, max_dims=2))
-def test_any_shapes_that_multiply(drawn):
-    first, second = drawn.input_shapes
-    check(ops.linalg.matmul, (values(*first), values(*second, seed=1)))
-
-
-@pytest.mark.parametrize("name", ["sum", "mean"])
-@examples
-@given(data=st.data(), shape=shapes, keepdim=st.booleans())
-def test_any_dims_of_any_shape(name, data, shape, keepdim):
-    axes = st.just(()) if not shape else hnp.valid_tuple_axes(len(shape))
-    one = st.integers(-max(len(shape), 1), max(len(shape), 1) - 1)
-    dim = data.draw(st.none() | one | axes)
-    if name == "mean" and 0 in shape:
-        shape = tuple(max(n, 1) for n in shape)  # the mean of nothing is NaN
-    check(OPERATIONS[name], (values(*shape),), dim=dim, keepdim=keepdim)
-
-
-@examples
-@given(data=st.data(), shape=shapes)
-def test_any_index_of_any_shape(data, shape):
-    index = data.draw(hnp.basic_indices(shape, allow_newaxis=True))
-    check(ops.indexing.getitem, (values(*shape),), index=index)
-
-
-@examples
-@given(data=st.data(), shape=hnp.array_shapes(min_dims=1, max_dims=3, max_side=3))
-def test_any_integer_arrays(data, shape):
-    index = data.draw(hnp.integer_array_indices(shape, result_shape=hnp.array_shapes(min_dims=0, max_dims=2)))
-    check(ops.indexing.getitem, (values(*shape),), index=index)
-
-
-@examples
-@given(data=st.data(), shape=shapes)
-def test_any_permutation_of_any_shape(data, shape):
-    dims = data.draw(st.permutations(range(len(shape))))
-    signs = data.draw(st.lists(st.booleans(), min_size=len(shape), max_size=len(shape)))
-    mixed = tuple(dim - len(shape) if negative else dim for dim, negative in zip(dims, signs, strict=True))
-    check(ops.shape.permute, (values(*shape),), dims=mixed)
-    check(ops.shape.reshape, (values(*shape),), shape=tuple(shape[dim] for dim in dims))
-
-
-@examples
-@given(data=st.data(), shape=hnp.array_shapes(min_dims=1, max_dims=3, min_side=0, max_side=3))
-def test_log_softmax_over_any_dim(data, shape):
-    check(ops.nn.log_softmax, (values(*shape),), dim=data.draw(st.integers(-len(shape), len(shape) - 1)))
+@pytest.mark.parametrize("name", sorted(DRAWN))
+@settings(deadline=None, max_examples=25)
+@given(data=st.data())
+def test_gradients_of_whatever_is_drawn(name, data):
+    inputs, options = data.draw(DRAWN[name])
+    check(OPERATIONS[name], inputs, **options)
 
 
 def wrong(reads=((),), **parts):

