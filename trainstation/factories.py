@@ -65,9 +65,7 @@ class Factories:
         return cls._made(np.full(shape, value, dtype or np.float32), dtype, requires_grad)
 
     @classmethod
-    def eye(
-        cls, n: int, m: int | None = None, *, dtype: DTypeLike | None = None, requires_grad: bool = False
-    ) -> Self:
+    def eye(cls, n: int, m: int | None = None, *, dtype: DTypeLike | None = None, requires_grad: bool = False) -> Self:
         """Return an n x m matrix, n x n without m, of ones on the diagonal and zeros elsewhere."""
         return cls._made(np.eye(n, m, dtype=dtype or np.float32), dtype, requires_grad)
 
@@ -134,6 +132,9 @@ class Factories:
         """
         if shape is None:
             low, high, shape = 0, low, high
+        if low >= high:
+            msg = f"randint needs low < high, not {low} and {high}"
+            raise ValueError(msg)
         drawn = _stream(seed, generator).integers(low, high, shape)
         return cls._made(np.asarray(drawn), dtype or np.int64, requires_grad)
 

@@ -33,7 +33,7 @@ class Generator(np.random.Generator):
         """Go on from where a stream stood at `get_state()`; ValueError for what is no such state."""
         bits = np.random.PCG64(0)
         try:
-            bits.state = state
+            bits.state = state  # type: ignore[assignment]  # checked by that
         except (KeyError, OverflowError, TypeError, ValueError) as error:
             msg = f"not the state of a generator: {error!r}"
             raise ValueError(msg) from None

@@ -93,9 +93,7 @@ class Indexed:
 
     def index_add(self, dim: int, index: Any, source: Any, *, alpha: float = 1) -> Tensor:
         """Return a copy; alpha times source's slices are added to those along `dim` that a vector of integers names."""
-        return self._apply(
-            indexing.index_add, self, self._operand(index), self._operand(source), dim=dim, alpha=alpha
-        )
+        return self._apply(indexing.index_add, self, self._operand(index), self._operand(source), dim=dim, alpha=alpha)
 
     def index_fill(self, dim: int, index: Any, value: Any) -> Tensor:
         """Return a copy; the slices along `dim` that a vector of integers names are filled with a number."""

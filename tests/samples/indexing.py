@@ -1,4 +1,6 @@
+import hypothesis.extra.numpy as hnp
 import numpy as np
+from hypothesis import strategies as st
 
 from samples.common import values
 
@@ -95,4 +97,56 @@ SAMPLES = {
         ((values(3, 2).T,), {}),
         ((values(0, 2),), {"dtype": np.dtype(np.float32)}),
     ],
+}
+
+full_shapes = hnp.array_shapes(min_dims=1, max_dims=3, min_side=1, max_side=4)
+
+
+@st.composite
+def written(draw):
+    """An index that names no element twice, and a value for it."""
+    shape = draw(full_shapes)
+    index = draw(hnp.basic_indices(shape, allow_newaxis=True) | hnp.arrays(bool, shape))
+    return (values(*shape), values(*np.zeros(shape)[index].shape, seed=1)), {"index": index}
+
+
+@st.composite
+def rows(draw):
+    """A matrix and integers that name rows of it."""
+    count = draw(st.integers(1, 5))
+    indices = draw(hnp.arrays(np.int64, hnp.array_shapes(min_dims=0, max_dims=2), elements=st.integers(0, count - 1)))
+    return (values(count, draw(st.integers(0, 3))), indices), {}
+
+
+@st.composite
+def slices(draw, *, added=False):
+    """An array, a dim, and a vector of integers that names slices along it; and what is to be added to them."""
+    shape = draw(full_shapes)
+    dim = draw(st.integers(-len(shape), len(shape) - 1))
+    index = draw(hnp.arrays(np.int64, st.integers(0, 4), elements=st.integers(0, shape[dim] - 1)))
+    if not added:
+        return (values(*shape), index), {"dim": dim}
+    source = list(shape)
+    source[dim] = index.size
+    return (values(*shape), index, values(*source, seed=1)), {"dim": dim, "alpha": draw(st.sampled_from([1, -0.5]))}
+
+
+@st.composite
+def along(draw, *, shorter):
+    """An array, a dim, and indices along it: as long in the other dims, or as short as is allowed."""
+    shape = draw(full_shapes)
+    dim = draw(st.integers(-len(shape), len(shape) - 1))
+    lengths = [draw(st.integers(1, n)) if shorter else draw(st.sampled_from([1, n])) for n in shape]
+    lengths[dim] = draw(st.integers(0, 4))
+    return (values(*shape), draw(hnp.arrays(np.int64, lengths, elements=st.integers(0, shape[dim] - 1)))), {"dim": dim}
+
+
+DRAWN = {
+    "setitem": written(),
+    "embedding": rows(),
+    "index_select": slices(),
+    "index_add": slices(added=True),
+    "gather": along(shorter=True),
+    "take_along_dim": along(shorter=False),
+    "to": hnp.array_shapes(min_dims=0, max_dims=3, min_side=0).map(lambda shape: ((values(*shape),), {})),
 }

@@ -10,7 +10,9 @@ import trainstation as ts
 from trainstation import Tensor, nn
 from trainstation.bench.problems import shakespeare
 
-BATCH, HELD_OUT = 16, 0.1  # sequences; the share of the text, at its end, that is not trained on
+BATCH, RATE = 16, 5e-3  # sequences; the learning rate at the start, which falls to 0
+HELD_OUT = 0.1  # the share of the text, at its end, that is not trained on
+SHOWN, SAMPLE = 200, 400  # steps from one line of the output to the next; characters that it writes at the end
 
 
 class Block(nn.Module):
@@ -67,34 +69,32 @@ def write(model: Transformer, begin: NDArray[np.int64], length: int, rng: np.ran
 
 @click.command()
 @click.option("--steps", type=click.IntRange(min=1), default=2000, show_default=True)
-@click.option("--lr", default=5e-3, show_default=True, help="Learning rate at the start; it falls to 0.")
-@click.option("--length", default=400, show_default=True, help="Of the sample, in characters.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
-def main(steps: int, lr: float, length: int, seed: int) -> None:
+def main(steps: int, seed: int) -> None:
     """Train a small transformer with AdamW, say how well it foretells text it has not seen, and let it write."""
     characters, text = np.unique(np.frombuffer(shakespeare().encode(), np.uint8), return_inverse=True)
     train, held_out = np.split(text, [round(len(text) * (1 - HELD_OUT))])
     ts.manual_seed(seed)
     model = Transformer(len(characters))
-    optimizer = ts.optimizers.AdamW(model.parameters(), lr=lr)
+    optimizer = ts.optimizers.AdamW(model.parameters(), lr=RATE)
     schedule = ts.schedulers.CosineAnnealingLR(optimizer, T_max=steps)
     rng = np.random.default_rng(seed)
     seen_from = np.linspace(0, len(held_out) - model.context - 1, 256).astype(np.int64)
-    held_out_loss = losses = 0.0
+    losses: list[float] = []
     for step in range(1, steps + 1):
         optimizer.zero_grad()
         loss = loss_of(model, train, rng.integers(0, len(train) - model.context, BATCH))
         loss.backward()
         optimizer.step()
         schedule.step()
-        losses += loss.item()
-        if step % 200 == 0 or step == steps:
+        losses.append(loss.item())
+        if step % SHOWN == 0 or step == steps:
             with ts.no_grad():
                 held_out_loss = loss_of(model, held_out, seen_from).item()
-            click.echo(f"step {step:4}  loss {losses / ((step - 1) % 200 + 1):.3f}  held out {held_out_loss:.3f}")
-            losses = 0.0
+            click.echo(f"step {step:4}  loss {np.mean(losses):.3f}  held out {held_out_loss:.3f}")
+            losses.clear()
     begin = held_out[: model.context]
-    spoken = bytes(characters[write(model, begin, length, rng)].tolist()).decode()
+    spoken = bytes(characters[write(model, begin, SAMPLE, rng)].tolist()).decode()
     click.echo(
         f"Of text that it has not seen, a character takes {held_out_loss / np.log(2):.2f} bits. It writes:\n{spoken}"
     )

@@ -274,7 +274,8 @@ def _add_rows(gradient: Array, index: Array, g: Array) -> Array:
         picks = np.zeros((count, length), rows.dtype)
         picks[index, np.arange(length)] = 1
         flat = gradient.reshape(count, width)
-        np.dot(picks, rows, flat)
+        with np.errstate(invalid="ignore", over="ignore"):
+            np.dot(picks, rows, flat)
         if np.isfinite(flat).all():  # else what is not finite has spoiled its whole column, 0 * inf being NaN
             return gradient
     return _add_at(gradient, index[:, None] * width + np.arange(width), rows)
