@@ -23,6 +23,18 @@ from trainstation.errors import (
     UnknownOptimizerError,
     UnlinkedParameterError,
 )
+from trainstation.functions import (
+    cat,
+    chunk,
+    einsum,
+    from_dlpack,
+    grad,
+    maximum,
+    minimum,
+    split,
+    stack,
+    where,
+)
 from trainstation.gradmode import NoGradTrack, enable_grad, is_grad_enabled, no_grad, set_grad_enabled
 from trainstation.gradtrack import GradTrack
 from trainstation.hookspecs import hookimpl
@@ -59,15 +71,22 @@ __all__ = [
     "TrainStationError",
     "UnknownOptimizerError",
     "UnlinkedParameterError",
+    "cat",
+    "chunk",
     "create_optimizer",
+    "einsum",
     "enable_grad",
+    "from_dlpack",
     "get_num_threads",
     "get_optimizer",
+    "grad",
     "hookimpl",
     "is_grad_enabled",
     "kernels",
     "list_optimizers",
     "manual_seed",
+    "maximum",
+    "minimum",
     "nn",
     "no_grad",
     "optimizer_info",
@@ -76,6 +95,9 @@ __all__ = [
     "schedulers",
     "set_grad_enabled",
     "set_num_threads",
+    "split",
+    "stack",
     "tensor",
     "unregister_optimizer",
+    "where",
 ]

@@ -1,18 +1,19 @@
-"""Reductions, shapes, indices and products as methods of a tensor: one line each, over `trainstation.ops`."""
+"""Shapes and products as methods of a tensor: one line each, over `trainstation.ops`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
+import numpy as np
 from numpy.typing import NDArray
 
 from trainstation import ops
+from trainstation.errors import ShapeError
+from trainstation.reduced import Reduced
 
 if TYPE_CHECKING:
     from trainstation.tensor import Tensor
-
-Dim = int | Sequence[int] | None
 
 
 def _flat(lengths: tuple[int | Sequence[int], ...]) -> tuple[int, ...]:
@@ -21,8 +22,11 @@ def _flat(lengths: tuple[int | Sequence[int], ...]) -> tuple[int, ...]:
     return tuple(cast("Sequence[int]", given))
 
 
-class Methods:
-    """What `Tensor` inherits; it supplies the array, and `_apply`, which runs an operation and records it."""
+class Methods(Reduced):
+    """What `Tensor` inherits; it supplies the array, and `_apply`, which runs an operation and records it.
+
+    Dimensions may be counted from the end; IndexError for one that is not there. Views share memory with the tensor.
+    """
 
     __slots__ = ()
 
@@ -31,15 +35,45 @@ class Methods:
     _operand: Callable[[Any], Any]
     _wrap: Callable[[Any], Tensor]
 
+    # Shapes
+
+    def _dim(self, dim: int, more: int = 0) -> int:
+        count = self.data.ndim + more
+        if not -max(count, 1) <= dim < max(count, 1):
+            msg = f"dim {dim} is not a dimension of shape {self.data.shape}"
+            raise IndexError(msg)
+        return dim % max(count, 1)
+
     def reshape(self, *shape: int | Sequence[int]) -> Tensor:
-        """Return the same elements in another shape; one length may be -1."""
+        """Return the same elements in another shape, as a view where that can be; one length may be -1."""
         return self._apply(ops.shape.reshape, self, shape=_flat(shape))
+
+    def view(self, *shape: int | Sequence[int]) -> Tensor:
+        """Return a view in another shape; ShapeError where the elements would have to be copied."""
+        wanted = _flat(shape)
+        made = self.reshape(wanted)
+        if self.data.size and not np.shares_memory(made.data, self.data):
+            msg = f"no view of shape {wanted} is possible of a tensor whose elements lie apart; take reshape"
+            raise ShapeError(msg)
+        return made
+
+    def flatten(self, start_dim: int = 0, end_dim: int = -1) -> Tensor:
+        """Make one dimension of those from `start_dim` to `end_dim`, included."""
+        return self._apply(ops.shape.reshape, self, shape=ops.shape.flattened(self.data.shape, start_dim, end_dim))
+
+    def unflatten(self, dim: int, sizes: Sequence[int]) -> Tensor:
+        """Make several dimensions of one; one length may be -1."""
+        at = self._dim(dim)
+        shape = self.data.shape
+        return self.reshape(*shape[:at], *sizes, *shape[at + 1 :])
 
     def transpose(self, dim0: int, dim1: int) -> Tensor:
         """Return a view with two dimensions exchanged."""
-        dims = list(range(self.data.ndim or 1))
-        dims[dim0], dims[dim1] = dims[dim1], dims[dim0]
-        return self._apply(ops.shape.permute, self, dims=tuple(dims[: self.data.ndim]))
+        first, second = self._dim(dim0), self._dim(dim1)
+        dims = list(range(self.data.ndim))
+        if dims:
+            dims[first], dims[second] = dims[second], dims[first]
+        return self._apply(ops.shape.permute, self, dims=tuple(dims))
 
     def permute(self, *dims: int | Sequence[int]) -> Tensor:
         """Return a view with the dimensions in the order `dims`."""
@@ -50,13 +84,73 @@ class Methods:
         """The dimensions in reverse order."""
         return self._apply(ops.shape.permute, self, dims=tuple(range(self.data.ndim))[::-1])
 
-    def sum(self, dim: Dim = None, keepdim: bool = False, *, axis: Dim = None) -> Tensor:
-        """Sum over all dimensions, or over `dim` (`axis` is the same)."""
-        return self._apply(ops.reductions.sum_, self, dim=axis if dim is None else dim, keepdim=keepdim)
+    @property
+    def mT(self) -> Tensor:  # noqa: N802  # torch's name
+        """Each matrix transposed."""
+        return self.transpose(-2, -1)
 
-    def mean(self, dim: Dim = None, keepdim: bool = False, *, axis: Dim = None) -> Tensor:
-        """Average over all dimensions, or over `dim` (`axis` is the same)."""
-        return self._apply(ops.reductions.mean, self, dim=axis if dim is None else dim, keepdim=keepdim)
+    def squeeze(self, dim: int | Sequence[int] | None = None) -> Tensor:
+        """Leave out all dimensions of length 1, or those of `dim` that are of length 1."""
+        shape = self.data.shape
+        given = range(len(shape)) if dim is None else [dim] if isinstance(dim, int) else dim
+        gone = {self._dim(each) for each in given}
+        return self._apply(
+            ops.shape.reshape, self, shape=tuple(n for i, n in enumerate(shape) if n != 1 or i not in gone)
+        )
+
+    def unsqueeze(self, dim: int) -> Tensor:
+        """Put in a dimension of length 1 before `dim`."""
+        at, shape = self._dim(dim, more=1), self.data.shape
+        return self._apply(ops.shape.reshape, self, shape=(*shape[:at], 1, *shape[at:]))
+
+    def expand(self, *shape: int | Sequence[int]) -> Tensor:
+        """Return a read-only view with dimensions of length 1 stretched, and new ones in front; -1 keeps a length."""
+        return self._apply(ops.shape.expand, self, shape=_flat(shape))
+
+    def broadcast_to(self, shape: Sequence[int]) -> Tensor:
+        """Return a read-only view that is stretched to a shape."""
+        return self.expand(shape)
+
+    def repeat(self, *repeats: int | Sequence[int]) -> Tensor:
+        """Repeat the whole tensor so many times along each dimension; new dimensions come in front."""
+        return self._apply(ops.shape.repeat, self, repeats=_flat(repeats))
+
+    def flip(self, *dims: int | Sequence[int]) -> Tensor:
+        """Return a copy with the order along dimensions reversed."""
+        return self._apply(ops.shape.flip, self, dims=_flat(dims))
+
+    def contiguous(self) -> Tensor:
+        """Return the tensor itself if its elements stand in memory in the order of their indices, else a copy."""
+        return self if self.data.flags.c_contiguous else self._apply(ops.shape.contiguous, self)
+
+    def split(self, split_size_or_sections: int | Sequence[int], dim: int = 0) -> tuple[Tensor, ...]:
+        """Cut into views of a length, of which the last may be shorter, or of several lengths, along `dim`."""
+        at = self._dim(dim)
+        length, sizes = self.data.shape[at] if self.data.ndim else 0, split_size_or_sections
+        if isinstance(sizes, int):
+            if sizes < 1 and (sizes or length):
+                msg = f"split needs a positive size, not {sizes}"
+                raise ValueError(msg)
+            sizes = [min(sizes, length - begin) for begin in range(0, length, sizes or 1)] or [length]
+        if sum(sizes) != length or min(sizes, default=0) < 0:
+            msg = f"split: {list(sizes)} do not add up to the length {length} of dim {dim}"
+            raise ShapeError(msg)
+        ends = np.cumsum(sizes)
+        before = (slice(None),) * at
+        return tuple(
+            self._apply(ops.indexing.getitem, self, index=(*before, slice(int(end) - size, int(end))))
+            for end, size in zip(ends, sizes, strict=True)
+        )
+
+    def chunk(self, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
+        """Cut into at most so many views of equal length, of which the last may be shorter, along `dim`."""
+        if chunks < 1:
+            msg = f"chunk needs a positive number, not {chunks}"
+            raise ValueError(msg)
+        length = self.data.shape[self._dim(dim)] if self.data.ndim else 0
+        return self.split(max(-(-length // chunks), 1), dim)
+
+    # Products
 
     def matmul(self, other: Any) -> Tensor:
         """Matrix product; vectors and stacks of matrices as in NumPy."""
@@ -66,3 +160,28 @@ class Methods:
 
     def __rmatmul__(self, other: Any) -> Tensor:
         return self._apply(ops.linalg.matmul, self._operand(other), self)
+
+    def dot(self, other: Any) -> Tensor:
+        """Scalar product of two vectors."""
+        return self._product("dot", other, 1, 1)
+
+    def mm(self, other: Any) -> Tensor:
+        """Product of two matrices."""
+        return self._product("mm", other, 2, 2)
+
+    def bmm(self, other: Any) -> Tensor:
+        """Products of two stacks of as many matrices."""
+        return self._product("bmm", other, 3, 3)
+
+    def outer(self, other: Any) -> Tensor:
+        """Product of each element of a vector with each of another."""
+        return self.reshape(-1, 1).matmul(self._operand(other).reshape(1, -1))
+
+    def _product(self, name: str, other: Any, *ndims: int) -> Tensor:
+        other = self._operand(other)
+        found = self.data.ndim, getattr(other, "ndim", 0)
+        if found != ndims or (ndims == (3, 3) and other.shape[0] != self.data.shape[0]):
+            shapes = f"{self.data.shape} and {getattr(other, 'shape', other)}"
+            msg = f"{name} needs tensors of {ndims[0]} dimensions, not {shapes}"
+            raise ShapeError(msg)
+        return self.matmul(other)

@@ -15,9 +15,10 @@ def positive(*shape, seed=0):
 
 
 def distinct(*shape, seed=0):
-    """No two elements closer than 0.1: for maxima and the like."""
+    """No two elements, and no two sizes of elements, closer than 0.1: for extremes."""
+    rng = np.random.default_rng((seed, *shape))
     size = int(np.prod(shape))
-    return 0.1 * np.random.default_rng((seed, *shape)).permutation(np.arange(size) - size / 2).reshape(shape) + 0.05
+    return np.asarray((0.1 * rng.permutation(size) + 0.05).reshape(shape) * rng.choice([-1.0, 1.0], shape))
 
 
 def binary(make=values):

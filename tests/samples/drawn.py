@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from samples.common import distinct, positive, values
 
 shapes = hnp.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=4)
+wide_shapes = hnp.array_shapes(min_dims=1, max_dims=3, min_side=2, max_side=4)
 full_shapes = hnp.array_shapes(min_dims=0, max_dims=3, min_side=1, max_side=4)
 matrices = hnp.array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=5)
 sizes = st.integers(1, 4)
@@ -79,6 +80,97 @@ def permuted(draw):
     shape = draw(shapes)
     dims = draw(st.permutations(range(len(shape))))
     return (values(*shape),), {"dims": tuple(dim - len(shape) * draw(st.integers(0, 1)) for dim in dims)}
+
+
+@st.composite
+def expanded(draw):
+    shape = draw(shapes)
+    to = draw(st.lists(st.integers(0, 3), max_size=2)) + [3 if n == 1 else n for n in shape]
+    return (values(*shape),), {"shape": tuple(to)}
+
+
+@st.composite
+def repeated(draw):
+    shape = draw(shapes)
+    repeats = draw(st.lists(st.integers(0, 3), min_size=len(shape), max_size=len(shape) + 1))
+    return (values(*shape),), {"repeats": tuple(repeats)}
+
+
+@st.composite
+def joined(draw, *, along_dim):
+    shape = draw(hnp.array_shapes(min_dims=1, max_dims=3, min_side=0, max_side=3))
+    dim = draw(st.integers(0, len(shape) - along_dim))
+    lengths = draw(st.lists(st.integers(0, 3), min_size=1, max_size=3))
+    arrays = [values(*shape[:dim], n, *shape[dim + 1 :], seed=i) for i, n in enumerate(lengths)]
+    return tuple(arrays) if along_dim else tuple(values(*shape, seed=i) for i in range(len(lengths))), {"dim": dim}
+
+
+@st.composite
+def contracted(draw):
+    lengths = {letter: draw(st.integers(1, 3)) for letter in "abcd"}
+    terms = draw(st.lists(st.text("abcd", max_size=3), min_size=1, max_size=3))
+    known = sorted(set("".join(terms)))
+    result = "".join(draw(st.permutations(known)))[: draw(st.integers(0, 4))]
+    arrays = tuple(values(*(lengths[letter] for letter in term), seed=i) for i, term in enumerate(terms))
+    return arrays, {"equation": ",".join(terms) + "->" + result}
+
+
+@st.composite
+def picked(draw):
+    shape = draw(hnp.array_shapes(min_dims=1, max_dims=3, min_side=1, max_side=3))
+    dim = draw(one_dim(shape))
+    axis = dim % len(shape)
+    places = draw(hnp.arrays(np.intp, (*shape[:axis], 1, *shape[axis + 1 :]), elements=st.integers(0, shape[axis] - 1)))
+    return (values(*shape),), {"index": places, "dim": dim, "keepdim": draw(st.booleans())}
+
+
+@st.composite
+def flipped(draw):
+    shape = draw(shapes)
+    return (values(*shape),), {"dims": tuple(draw(st.permutations(range(len(shape))))[: draw(st.integers(0, 3))])}
+
+
+def places(shape, most):
+    """Places from 0 to most - 1, of a shape."""
+    return hnp.arrays(np.int64, shape, elements=st.integers(0, most - 1))
+
+
+@st.composite
+def embedded(draw):
+    rows, width = draw(st.tuples(st.sampled_from([1, 3, 200]), st.integers(0, 3)))
+    return (values(rows, width), draw(places(draw(shapes), rows))), {}
+
+
+@st.composite
+def selected(draw):
+    shape = draw(hnp.array_shapes(min_dims=1, max_dims=3, min_side=1, max_side=4))
+    dim = draw(one_dim(shape))
+    return (values(*shape), draw(places(draw(st.integers(0, 5)), shape[dim]))), {"dim": dim}
+
+
+@st.composite
+def gathered(draw):
+    shape = draw(hnp.array_shapes(min_dims=1, max_dims=3, min_side=1, max_side=3))
+    dim = draw(one_dim(shape))
+    axis = dim % len(shape)
+    index = draw(places((*shape[:axis], draw(st.integers(0, 4)), *shape[axis + 1 :]), shape[axis]))
+    return (values(*shape), index), {"dim": dim}
+
+
+@st.composite
+def added(draw):
+    (x, index), options = draw(selected())
+    axis = options["dim"] % x.ndim
+    source = values(*x.shape[:axis], len(index), *x.shape[axis + 1 :], seed=1)
+    return (x, index, source), {**options, "alpha": draw(st.sampled_from([1, 2.5]))}
+
+
+@st.composite
+def assigned(draw):
+    shape = draw(shapes)
+    index = draw(hnp.basic_indices(shape, allow_newaxis=False))
+    part = np.shape(values(*shape)[index])
+    return (values(*shape), values(*part[draw(st.integers(0, len(part))) :], seed=1)), {"index": index}
 
 
 @st.composite
@@ -185,7 +277,25 @@ DRAWN = {
     "remainder": broadcast(2, positive).map(lambda drawn: ((drawn[0][0], 2 * drawn[0][1] + 0.7), {})),
     "where": chosen(),
     "masked_fill": masked(),
-    **dict.fromkeys(["sum", "mean"], reduction()),
+    **dict.fromkeys(["sum", "mean", "norm", "logsumexp"], reduction()),
+    **dict.fromkeys(["var", "std"], reduction(of=wide_shapes, correction=st.sampled_from([0, 1, 0.5]))),
+    **dict.fromkeys(["amax", "amin"], reduction(distinct)),
+    "prod": reduction(),
+    "pick": picked(),
+    "contiguous": unary(),
+    "to": unary(dtype=st.just(np.dtype(np.float64))),
+    "flip": flipped(),
+    "embedding": embedded(),
+    "index_select": selected(),
+    **dict.fromkeys(["gather", "take_along_dim"], gathered()),
+    "index_add": added(),
+    "setitem": assigned(),
+    "cumsum": along(),
+    "expand": expanded(),
+    "repeat": repeated(),
+    "cat": joined(along_dim=True),
+    "stack": joined(along_dim=False),
+    "einsum": contracted(),
     "reshape": reshaped(),
     "permute": permuted(),
     "getitem": indexed(),

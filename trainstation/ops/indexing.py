@@ -270,7 +270,7 @@ def _add_rows(gradient: Array, index: Array, g: Array) -> Array:
     width = math.prod(gradient.shape[1:])
     index = index.reshape(length)
     rows = g.reshape(length, width)
-    if count <= _FEW and width > 1 and rows.dtype in FLOATS:
+    if count <= _FEW and width > 1 and rows.dtype in FLOATS and rows.dtype == gradient.dtype:
         picks = np.zeros((count, length), rows.dtype)
         picks[index, np.arange(length)] = 1
         flat = gradient.reshape(count, width)
