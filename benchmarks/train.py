@@ -40,7 +40,7 @@ class Result:
     step: float
     torch: float
     torch_best: str
-    speed: tuple[float, float, float]
+    speed: stats.Interval
     target: float
     forward: float
     backward: float
@@ -171,7 +171,7 @@ def compare(model: Model, seconds: float, threads: Sequence[int], say: Callable[
         stats.interval(mine).mid / 1e3,
         stats.interval(timings[best].samples).mid / 1e3,
         best,
-        tuple(stats.ratio(timings[best].samples, mine)),
+        stats.ratio(timings[best].samples, mine),
         model.target,
         forward,
         backward,

@@ -71,12 +71,16 @@ def _text(batch: int) -> Data:
 
 def _mlp_model(target: float, batch: int, *widths: int) -> Model:
     name = f"mlp-{'-'.join(map(str, widths))}/{batch}"
-    return Model(name, target, partial(_mlp, *widths), partial(_torch_mlp, *widths), partial(_classes, batch, widths[0]))
+    return Model(
+        name, target, partial(_mlp, *widths), partial(_torch_mlp, *widths), partial(_classes, batch, widths[0])
+    )
 
 
 def _transformer_model(layers: int, width: int) -> Model:
     ours = partial(Transformer, VOCABULARY, layers, width, HEADS, CONTEXT)
-    return Model(f"transformer-{layers}x{width}/16", 1.0, ours, partial(_torch_transformer, layers, width), partial(_text, 16))
+    return Model(
+        f"transformer-{layers}x{width}/16", 1.0, ours, partial(_torch_transformer, layers, width), partial(_text, 16)
+    )
 
 
 MODELS = [

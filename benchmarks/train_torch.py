@@ -36,6 +36,7 @@ class Attention(nn.Module):
         self.heads = heads
 
     def forward(self, x: Tensor) -> Tensor:
+        """Map (N, L, width) to the same."""
         n, length, width = x.shape
         qkv = F.linear(x, self.in_proj_weight, self.in_proj_bias)
         q, k, v = (part.view(n, length, self.heads, -1).transpose(1, 2) for part in qkv.split(width, dim=2))
@@ -53,6 +54,7 @@ class Block(nn.Module):
         self.widen, self.narrow = nn.Linear(width, 4 * width), nn.Linear(4 * width, width)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Map (N, L, width) to the same."""
         x = x + self.attention(self.norm1(x))
         return x + self.narrow(F.gelu(self.widen(self.norm2(x))))
 
@@ -67,5 +69,6 @@ class Transformer(nn.Module):
         self.norm, self.head = nn.LayerNorm(width), nn.Linear(width, vocabulary)
 
     def forward(self, characters: Tensor) -> Tensor:
+        """Map the numbers of characters (N, L) to scores of the next ones (N, L, vocabulary)."""
         x = self.tokens(characters) + self.positions(arange(characters.shape[1]))
         return self.head(self.norm(self.blocks(x)))

@@ -103,6 +103,7 @@ def test_all_is_what_is_public():
         "kernels",
         "nn",
         "optimizers",
+        "random",
         "schedulers",
     }
 

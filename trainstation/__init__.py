@@ -8,7 +8,7 @@
 
 """
 
-from trainstation import kernels, nn, optimizers, schedulers
+from trainstation import kernels, nn, optimizers, random, schedulers
 from trainstation.errors import (
     DuplicateOptimizerError,
     GraphError,
@@ -91,6 +91,7 @@ __all__ = [
     "no_grad",
     "optimizer_info",
     "optimizers",
+    "random",
     "register_optimizer",
     "schedulers",
     "set_grad_enabled",

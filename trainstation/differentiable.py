@@ -23,7 +23,8 @@ Array = NDArray[Any]
 class Differentiable:
     """What `Tensor` inherits; it supplies the array."""
 
-    __slots__ = ()
+    if not TYPE_CHECKING:
+        __slots__ = ()  # Tensor has them all
 
     data: Array
     _requires_grad: bool

@@ -183,7 +183,7 @@ class _Backward:
         for parent, part in zip(parents, parts, strict=True):
             if parent is None or part is None:
                 continue
-            if type(parent) is Node or self.wanted is not None or parent._hooks:  # type: ignore[union-attr]  # a Leaf
+            if type(parent) is Node or self.wanted is not None or parent._hooks:
                 known = gradients.get(parent)
                 gradients[parent] = part if known is None else known + part
             else:
@@ -193,7 +193,7 @@ class _Backward:
         """Let the gradients of leaves be written where they will stand."""
         out: list[Array | None] = []
         for parent in parents:
-            is_plain_leaf = parent is not None and type(parent) is not Node and not parent._hooks  # type: ignore[union-attr]  # a Leaf
+            is_plain_leaf = parent is not None and type(parent) is not Node and not parent._hooks
             out.append(parent._lend_grad() if is_plain_leaf else None)  # type: ignore[union-attr]  # a Leaf
         try:
             parts = vjp(gradient, out)

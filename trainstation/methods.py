@@ -121,7 +121,9 @@ class Methods(Reduced):
 
     def contiguous(self) -> Tensor:
         """Return the tensor itself if its elements stand in memory in the order of their indices, else a copy."""
-        return self if self.data.flags.c_contiguous else self._apply(ops.shape.contiguous, self)
+        if self.data.flags.c_contiguous:
+            return cast("Tensor", self)
+        return self._apply(ops.shape.contiguous, self)
 
     def split(self, split_size_or_sections: int | Sequence[int], dim: int = 0) -> tuple[Tensor, ...]:
         """Cut into views of a length, of which the last may be shorter, or of several lengths, along `dim`."""

@@ -75,7 +75,7 @@ class Reduced:
 
     def norm(self, p: float | str | None = 2, dim: Dim = None, keepdim: bool = False, *, axis: Dim = None) -> Tensor:
         """sum(|x|^p)^(1/p); p may be inf, -inf and 0 (how many are not 0), and "fro" is 2. The gradient at 0 is 0."""
-        exponent = 2.0 if p in {None, "fro"} else float(p)  # type: ignore[arg-type]  # not None
+        exponent = 2.0 if p in {None, "fro"} else float(p)
         return self._apply(_reductions.norm, self, p=exponent, dim=axis if dim is None else dim, keepdim=keepdim)
 
     def amax(self, dim: Dim = None, keepdim: bool = False, *, axis: Dim = None) -> Tensor:
@@ -134,7 +134,7 @@ class Reduced:
 
 def _spread_options(dim: Dim, axis: Dim, unbiased: bool, keepdim: bool, correction: float | None) -> dict[str, Any]:
     if isinstance(dim, bool):  # torch's var(unbiased)
-        dim, unbiased = None, dim
+        return {"dim": axis, "correction": float(dim), "keepdim": keepdim}
     correction = float(unbiased) if correction is None else correction
     return {"dim": axis if dim is None else dim, "correction": correction, "keepdim": keepdim}
 

@@ -34,9 +34,10 @@ def fit(function: Callable[[mp.mpf], mp.mpf], low: float, high: float, degree: i
 
 
 def show(name: str, function: Callable[[mp.mpf], mp.mpf], low: float, high: float, degree: int) -> None:
+    """Print the fit of a function."""
     coefficients, error = fit(function, low, high, degree)
-    print(f"{name} on [{low}, {high}], relative error {error:.1e}")  # noqa: T201  # what this is for
-    print("   ", ", ".join(f"{c:.9g}f" for c in coefficients))  # noqa: T201  # likewise
+    print(f"{name} on [{low}, {high}], relative error {error:.1e}")
+    print("   ", ", ".join(f"{c:.9g}f" for c in coefficients))
 
 
 def scaled_erfc(t: mp.mpf) -> mp.mpf:

@@ -2,6 +2,7 @@
 
 import importlib
 import math
+import os
 import pkgutil
 import re
 import subprocess
@@ -29,13 +30,17 @@ TOLD = {
 NAMES = [module.name for module in pkgutil.iter_modules(examples.__path__) if not module.name.startswith("_")]
 
 
+# Two threads of BLAS that wait for each other on a busy machine take ten times as long as one.
+ENVIRONMENT = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
+
+
 def run(*arguments):
     done = subprocess.run(
         [sys.executable, "-W", "error", "-m", *arguments],
         capture_output=True,
         encoding="utf-8",
         check=False,
-        timeout=60,
+        timeout=300,  # against a hang: on busy cores a few seconds become many
     )
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout

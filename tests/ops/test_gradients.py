@@ -56,7 +56,7 @@ def test_each_gradient_has_the_shape_and_dtype_of_its_input(operation, inputs, o
     for position, x in enumerate(narrow):
         if differentiable(x):
             value, vjp = operation.forward([i == position for i in range(len(inputs))], *narrow, **options)
-            assert value.dtype == np.float32
+            assert value.dtype == options.get("dtype", np.float32)
             gradients = vjp(np.ones_like(value), [None] * len(inputs))
             assert (gradients[position].shape, gradients[position].dtype) == (x.shape, np.float32)
             assert [g is None for g in gradients] == [i != position for i in range(len(inputs))]

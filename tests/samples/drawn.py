@@ -4,6 +4,7 @@ import hypothesis.extra.numpy as hnp
 import numpy as np
 from hypothesis import strategies as st
 
+from samples import indexing
 from samples.common import distinct, positive, values
 
 shapes = hnp.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=4)
@@ -130,49 +131,6 @@ def flipped(draw):
     return (values(*shape),), {"dims": tuple(draw(st.permutations(range(len(shape))))[: draw(st.integers(0, 3))])}
 
 
-def places(shape, most):
-    """Places from 0 to most - 1, of a shape."""
-    return hnp.arrays(np.int64, shape, elements=st.integers(0, most - 1))
-
-
-@st.composite
-def embedded(draw):
-    rows, width = draw(st.tuples(st.sampled_from([1, 3, 200]), st.integers(0, 3)))
-    return (values(rows, width), draw(places(draw(shapes), rows))), {}
-
-
-@st.composite
-def selected(draw):
-    shape = draw(hnp.array_shapes(min_dims=1, max_dims=3, min_side=1, max_side=4))
-    dim = draw(one_dim(shape))
-    return (values(*shape), draw(places(draw(st.integers(0, 5)), shape[dim]))), {"dim": dim}
-
-
-@st.composite
-def gathered(draw):
-    shape = draw(hnp.array_shapes(min_dims=1, max_dims=3, min_side=1, max_side=3))
-    dim = draw(one_dim(shape))
-    axis = dim % len(shape)
-    index = draw(places((*shape[:axis], draw(st.integers(0, 4)), *shape[axis + 1 :]), shape[axis]))
-    return (values(*shape), index), {"dim": dim}
-
-
-@st.composite
-def added(draw):
-    (x, index), options = draw(selected())
-    axis = options["dim"] % x.ndim
-    source = values(*x.shape[:axis], len(index), *x.shape[axis + 1 :], seed=1)
-    return (x, index, source), {**options, "alpha": draw(st.sampled_from([1, 2.5]))}
-
-
-@st.composite
-def assigned(draw):
-    shape = draw(shapes)
-    index = draw(hnp.basic_indices(shape, allow_newaxis=False))
-    part = np.shape(values(*shape)[index])
-    return (values(*shape), values(*part[draw(st.integers(0, len(part))) :], seed=1)), {"index": index}
-
-
 @st.composite
 def indexed(draw):
     if draw(st.booleans()):
@@ -283,13 +241,7 @@ DRAWN = {
     "prod": reduction(),
     "pick": picked(),
     "contiguous": unary(),
-    "to": unary(dtype=st.just(np.dtype(np.float64))),
     "flip": flipped(),
-    "embedding": embedded(),
-    "index_select": selected(),
-    **dict.fromkeys(["gather", "take_along_dim"], gathered()),
-    "index_add": added(),
-    "setitem": assigned(),
     "cumsum": along(),
     "expand": expanded(),
     "repeat": repeated(),
@@ -298,6 +250,7 @@ DRAWN = {
     "einsum": contracted(),
     "reshape": reshaped(),
     "permute": permuted(),
+    **indexing.DRAWN,
     "getitem": indexed(),
     "matmul": products(),
     "linear": linear(),

@@ -14,6 +14,12 @@ from trainstation.ops.operation import OUTPUT, Array, Needs, operation, room
 Dim = int | Sequence[int] | None
 Axes = int | tuple[int, ...] | None
 
+# Their arguments go by position, which is quicker: array, axis, dtype, out, keepdims, initial.
+_add: Any = np.add.reduce
+_multiply: Any = np.multiply.reduce
+_largest: Any = np.maximum.reduce
+_smallest: Any = np.minimum.reduce
+
 
 def axes_of(x: Array, dim: Dim) -> Axes:
     """Return NumPy's `axis`. As in torch an empty `dim` means every dimension, and a 0-d tensor has 0 and -1."""
@@ -55,7 +61,7 @@ def sum_(needs: Needs, x: Array, *, dim: Dim = None, keepdim: bool = False) -> t
         gradient[...] = _restored(g, shape, axes)
         return (gradient,)
 
-    return np.add.reduce(x, axes, None if dtype.kind == "f" else np.int64, None, keepdim), vjp
+    return _add(x, axes, None if dtype.kind == "f" else np.int64, None, keepdim), vjp
 
 
 @operation(())
@@ -63,7 +69,7 @@ def mean(needs: Needs, x: Array, *, dim: Dim = None, keepdim: bool = False) -> t
     _floating("mean", x)
     axes, shape, dtype = axes_of(x, dim), x.shape, x.dtype
     # In float16 a sum may overflow where the mean does not.
-    total = np.add.reduce(x, axes, np.float32 if dtype == np.float16 else None, None, keepdim)
+    total = _add(x, axes, np.float32 if dtype == np.float16 else None, None, keepdim)
     length = _length(shape, axes) or math.nan  # the mean of nothing is NaN
     scale = dtype.type(1 / length)
 
@@ -83,10 +89,10 @@ def prod(needs: Needs, x: Array, *, dim: Dim = None, keepdim: bool = False) -> t
         # The product of the others: where one factor is 0 only that one has any, where two are, none has.
         zeros = x == 0
         filled = np.where(zeros, 1, x)
-        lone = np.add.reduce(zeros, axes, None, None, True) == zeros
-        return (_restored(g, shape, axes) * np.multiply.reduce(filled, axes, None, None, True) / filled * lone,)
+        lone = _add(zeros, axes, None, None, True) == zeros
+        return (_restored(g, shape, axes) * _multiply(filled, axes, None, None, True) / filled * lone,)
 
-    return np.multiply.reduce(x, axes, None if x.dtype.kind == "f" else np.int64, None, keepdim), vjp
+    return _multiply(x, axes, None if x.dtype.kind == "f" else np.int64, None, keepdim), vjp
 
 
 # Spreads
@@ -96,12 +102,12 @@ def _spread(name: str, x: Array, dim: Dim, correction: float, *, keepdim: bool) 
     """Return the variance, the distances from the mean, what the variance's gradient is in them, and the axes."""
     _floating(name, x)
     axes = axes_of(x, dim)
-    total = np.add.reduce(x, axes, None, None, True)
+    total = _add(x, axes, None, None, True)
     length = _length(x.shape, axes)
     centered = x - total / (length or math.nan)
     divisor = max(length - correction, 0)
     with np.errstate(divide="ignore", invalid="ignore"):  # nothing varies: NaN, or infinite, as in torch
-        value = np.add.reduce(centered * centered, axes, None, None, keepdim) / divisor
+        value = _add(centered * centered, axes, None, None, keepdim) / divisor
     return value, centered, x.dtype.type(2 / divisor if divisor else math.nan), axes
 
 
@@ -132,13 +138,13 @@ def norm(needs: Needs, x: Array, *, p: float = 2, dim: Dim = None, keepdim: bool
     axes, shape = axes_of(x, dim), x.shape
     value: Any
     if p == 2:  # noqa: PLR2004  # the common one
-        value = np.sqrt(np.add.reduce(x * x, axes, None, None, keepdim))
+        value = np.sqrt(_add(x * x, axes, None, None, keepdim))
     elif math.isinf(p):
-        value = _extreme("norm", np.maximum if p > 0 else np.minimum, np.abs(x), axes, keepdim=keepdim)
+        value = _extreme("norm", _largest if p > 0 else _smallest, np.abs(x), axes, keepdim=keepdim)
     elif p == 0:
-        value = np.add.reduce(x != 0, axes, x.dtype, None, keepdim)
+        value = _add(x != 0, axes, x.dtype, None, keepdim)
     else:
-        value = np.add.reduce(np.abs(x) ** p, axes, None, None, keepdim) ** (1 / p)
+        value = _add(np.abs(x) ** p, axes, None, None, keepdim) ** (1 / p)
 
     def vjp(g: Array, out: Out) -> Gradients:
         g, whole = _restored(g, shape, axes), _restored(value, shape, axes)
@@ -157,9 +163,9 @@ def norm(needs: Needs, x: Array, *, p: float = 2, dim: Dim = None, keepdim: bool
 # Extremes
 
 
-def _extreme(name: str, choose: np.ufunc, x: Array, axes: Axes, *, keepdim: bool) -> Any:
+def _extreme(name: str, choose: Any, x: Array, axes: Axes, *, keepdim: bool) -> Any:
     try:
-        return choose.reduce(x, axes, None, None, keepdim)
+        return choose(x, axes, None, None, keepdim)
     except ValueError as error:
         if x.size or isinstance(error, IndexError):  # a dim that is not there
             raise
@@ -170,20 +176,21 @@ def _extreme(name: str, choose: np.ufunc, x: Array, axes: Axes, *, keepdim: bool
 def _shared(g: Array, ties: Array, axes: Axes) -> Array:
     """Give each of several equal extremes an equal share of the gradient."""
     with np.errstate(divide="ignore", invalid="ignore"):  # a NaN is equal to nothing: its gradient is NaN
-        return g * (ties / np.add.reduce(ties, axes, g.dtype, None, True))
+        shares: Array = g * (ties / _add(ties, axes, g.dtype, None, True))
+        return shares
 
 
 @operation((0, OUTPUT))
 def amax(needs: Needs, x: Array, *, dim: Dim = None, keepdim: bool = False) -> tuple[Any, VJP]:
     axes = axes_of(x, dim)
-    value = _extreme("amax", np.maximum, x, axes, keepdim=keepdim)
+    value = _extreme("amax", _largest, x, axes, keepdim=keepdim)
     return value, lambda g, out: (_shared(*_against(g, value, x, axes), axes),)
 
 
 @operation((0, OUTPUT))
 def amin(needs: Needs, x: Array, *, dim: Dim = None, keepdim: bool = False) -> tuple[Any, VJP]:
     axes = axes_of(x, dim)
-    value = _extreme("amin", np.minimum, x, axes, keepdim=keepdim)
+    value = _extreme("amin", _smallest, x, axes, keepdim=keepdim)
     return value, lambda g, out: (_shared(*_against(g, value, x, axes), axes),)
 
 
@@ -225,10 +232,10 @@ def logsumexp(needs: Needs, x: Array, *, dim: Dim, keepdim: bool = False) -> tup
     """log(sum(exp(x))), exact also where exp(x) is none; integers give float32."""
     x = x if x.dtype.kind == "f" else x.astype(np.float32)
     axes, shape = axes_of(x, dim), x.shape
-    largest = np.maximum.reduce(x, axes, None, None, True, -np.inf)
+    largest = _largest(x, axes, None, None, True, -np.inf)
     largest = np.where(np.isfinite(largest), largest, 0)
     with np.errstate(divide="ignore"):  # the sum of nothing
-        value = np.log(np.add.reduce(np.exp(x - largest), axes, None, None, keepdim))
+        value = np.log(_add(np.exp(x - largest), axes, None, None, keepdim))
     value += largest if keepdim else largest.reshape(value.shape)
 
     def vjp(g: Array, out: Out) -> Gradients:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import pairwise
 from typing import Any
 
@@ -127,3 +128,17 @@ def stack(needs: Needs, *arrays: Array, dim: int = 0) -> tuple[Array, VJP]:
         ]
 
     return np.stack(arrays, dim, dtype=_common(arrays)), vjp
+
+
+def flattened(shape: tuple[int, ...], start: int, end: int) -> tuple[int, ...]:
+    """Return the shape with the dimensions from start to end, included, as one."""
+    count = max(len(shape), 1)
+    for dim in (start, end):
+        if not -count <= dim < count:
+            msg = f"flatten: dim {dim} is not a dimension of shape {shape}"
+            raise IndexError(msg)
+    first, last = start % count, end % count
+    if first > last:
+        msg = f"flatten: start_dim {start} comes after end_dim {end}"
+        raise ValueError(msg)
+    return (*shape[:first], math.prod(shape[first : last + 1]), *shape[last + 1 :])

@@ -129,15 +129,15 @@ def avg_pool2d(
 
 def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> Tensor:
     """Rows of weight (V, D) by integers of any shape (...,): (..., D). The row `padding_idx` gets no gradient."""
-    indices = (input if isinstance(input, Tensor) else Tensor(input)).data
-    rows = apply(ops.indexing.embedding, weight, indices)
+    places = input if isinstance(input, Tensor) else Tensor(input)
+    rows = apply(ops.indexing.embedding, weight, places)
     if padding_idx is None or not weight.requires_grad:
         return rows
     count = weight.shape[0]
     if not -count <= padding_idx < count:
         msg = f"padding_idx {padding_idx} is not a row of {count}"
         raise IndexError(msg)
-    is_padding = indices == padding_idx % count
+    is_padding = places.data == padding_idx % count
     return rows.detach().where(is_padding[..., None], rows) if is_padding.any() else rows
 
 
