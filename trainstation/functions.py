@@ -25,24 +25,31 @@ def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     return apply(ops.shape.stack, *_several("stack", tensors), dim=dim)
 
 
-def _several(name: str, tensors: Sequence[Tensor]) -> Sequence[Tensor]:
-    if isinstance(tensors, Tensor) or not all(isinstance(each, Tensor) for each in tensors):
-        msg = f"{name} takes a sequence of tensors"
+def _tensor(name: str, given: Any) -> Tensor:
+    if not isinstance(given, Tensor):
+        msg = f"{name} takes a tensor, not {type(given).__name__}"
         raise TypeError(msg)
-    if not tensors:
+    return given
+
+
+def _several(name: str, given: Sequence[Any]) -> Sequence[Tensor]:
+    if not isinstance(given, (list, tuple)):
+        msg = f"{name} takes a list or a tuple of tensors, not {type(given).__name__}"
+        raise TypeError(msg)
+    if not given:
         msg = f"{name} needs at least one tensor"
         raise ValueError(msg)
-    return tensors
+    return [_tensor(name, each) for each in given]
 
 
 def split(tensor: Tensor, split_size_or_sections: int | Sequence[int], dim: int = 0) -> tuple[Tensor, ...]:
     """Cut into views of a length, of which the last may be shorter, or of several lengths, along `dim`."""
-    return tensor.split(split_size_or_sections, dim)
+    return _tensor("split", tensor).split(split_size_or_sections, dim)
 
 
 def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:  # noqa: A002  # torch's argument name
     """Cut into at most so many views of equal length along `dim`."""
-    return input.chunk(chunks, dim)
+    return _tensor("chunk", input).chunk(chunks, dim)
 
 
 def where(condition: Any, input: Any, other: Any) -> Tensor:  # noqa: A002  # torch's argument name
@@ -53,12 +60,12 @@ def where(condition: Any, input: Any, other: Any) -> Tensor:  # noqa: A002  # to
 
 def maximum(input: Tensor, other: Any) -> Tensor:  # noqa: A002  # torch's argument name
     """Return the larger of each two elements; equal ones share the gradient."""
-    return input.maximum(other)
+    return _tensor("maximum", input).maximum(other)
 
 
 def minimum(input: Tensor, other: Any) -> Tensor:  # noqa: A002  # torch's argument name
     """Return the smaller of each two elements; equal ones share the gradient."""
-    return input.minimum(other)
+    return _tensor("minimum", input).minimum(other)
 
 
 def einsum(equation: str, *operands: Any) -> Tensor:
@@ -70,8 +77,8 @@ def einsum(equation: str, *operands: Any) -> Tensor:
         TypeError: the tensors are of several dtypes.
 
     """
-    tensors = operands[0] if len(operands) == 1 and isinstance(operands[0], list | tuple) else operands
-    return apply(ops.linalg.einsum, *tensors, equation=equation)
+    tensors = operands[0] if len(operands) == 1 and isinstance(operands[0], (list, tuple)) else operands
+    return apply(ops.linalg.einsum, *_several("einsum", tensors), equation=equation)
 
 
 def from_dlpack(x: Any) -> Tensor:
@@ -100,7 +107,7 @@ def grad(
         GraphError: an input requires no gradient, or was not used; or what `backward` raises.
 
     """
-    wanted = [inputs] if isinstance(inputs, Tensor) else list(inputs)
+    wanted = [inputs] if isinstance(inputs, Tensor) else _several("grad", inputs)
     for position, tensor in enumerate(wanted):
         if not tensor.requires_grad:
             msg = f"input {position} requires no gradient"

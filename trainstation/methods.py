@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -33,16 +34,9 @@ class Methods(Reduced):
     data: NDArray[Any]
     _apply: Callable[..., Tensor]
     _operand: Callable[[Any], Any]
-    _wrap: Callable[[Any], Tensor]
+    mul: Callable[[Any], Tensor]
 
     # Shapes
-
-    def _dim(self, dim: int, more: int = 0) -> int:
-        count = self.data.ndim + more
-        if not -max(count, 1) <= dim < max(count, 1):
-            msg = f"dim {dim} is not a dimension of shape {self.data.shape}"
-            raise IndexError(msg)
-        return dim % max(count, 1)
 
     def reshape(self, *shape: int | Sequence[int]) -> Tensor:
         """Return the same elements in another shape, as a view where that can be; one length may be -1."""
@@ -52,7 +46,7 @@ class Methods(Reduced):
         """Return a view in another shape; ShapeError where the elements would have to be copied."""
         wanted = _flat(shape)
         made = self.reshape(wanted)
-        if self.data.size and not np.shares_memory(made.data, self.data):
+        if self.data.size and not np.may_share_memory(made.data, self.data):
             msg = f"no view of shape {wanted} is possible of a tensor whose elements lie apart; take reshape"
             raise ShapeError(msg)
         return made
@@ -61,16 +55,19 @@ class Methods(Reduced):
         """Make one dimension of those from `start_dim` to `end_dim`, included."""
         return self._apply(ops.shape.reshape, self, shape=ops.shape.flattened(self.data.shape, start_dim, end_dim))
 
+    def ravel(self) -> Tensor:
+        """Make one dimension of all."""
+        return self._apply(ops.shape.reshape, self, shape=(-1,) if self.data.size else (0,))
+
     def unflatten(self, dim: int, sizes: Sequence[int]) -> Tensor:
         """Make several dimensions of one; one length may be -1."""
-        at = self._dim(dim)
-        shape = self.data.shape
-        return self.reshape(*shape[:at], *sizes, *shape[at + 1 :])
+        return self._apply(ops.shape.reshape, self, shape=ops.shape.unflattened(self.data.shape, dim, tuple(sizes)))
 
     def transpose(self, dim0: int, dim1: int) -> Tensor:
         """Return a view with two dimensions exchanged."""
-        first, second = self._dim(dim0), self._dim(dim1)
-        dims = list(range(self.data.ndim))
+        shape = self.data.shape
+        first, second = ops.shape.dim_of("transpose", shape, dim0), ops.shape.dim_of("transpose", shape, dim1)
+        dims = list(range(len(shape)))
         if dims:
             dims[first], dims[second] = dims[second], dims[first]
         return self._apply(ops.shape.permute, self, dims=tuple(dims))
@@ -93,14 +90,15 @@ class Methods(Reduced):
         """Leave out all dimensions of length 1, or those of `dim` that are of length 1."""
         shape = self.data.shape
         given = range(len(shape)) if dim is None else [dim] if isinstance(dim, int) else dim
-        gone = {self._dim(each) for each in given}
+        gone = ops.shape.dims_of("squeeze", shape, given)
         return self._apply(
             ops.shape.reshape, self, shape=tuple(n for i, n in enumerate(shape) if n != 1 or i not in gone)
         )
 
     def unsqueeze(self, dim: int) -> Tensor:
         """Put in a dimension of length 1 before `dim`."""
-        at, shape = self._dim(dim, more=1), self.data.shape
+        shape = self.data.shape
+        at = ops.shape.dim_of("unsqueeze", shape, dim, more=1)
         return self._apply(ops.shape.reshape, self, shape=(*shape[:at], 1, *shape[at:]))
 
     def expand(self, *shape: int | Sequence[int]) -> Tensor:
@@ -127,21 +125,12 @@ class Methods(Reduced):
 
     def split(self, split_size_or_sections: int | Sequence[int], dim: int = 0) -> tuple[Tensor, ...]:
         """Cut into views of a length, of which the last may be shorter, or of several lengths, along `dim`."""
-        at = self._dim(dim)
-        length, sizes = self.data.shape[at] if self.data.ndim else 0, split_size_or_sections
-        if isinstance(sizes, int):
-            if sizes < 1 and (sizes or length):
-                msg = f"split needs a positive size, not {sizes}"
-                raise ValueError(msg)
-            sizes = [min(sizes, length - begin) for begin in range(0, length, sizes or 1)] or [length]
-        if sum(sizes) != length or min(sizes, default=0) < 0:
-            msg = f"split: {list(sizes)} do not add up to the length {length} of dim {dim}"
-            raise ShapeError(msg)
-        ends = np.cumsum(sizes)
+        at = ops.shape.cut_dim("split", self.data.shape, dim)
+        sizes = ops.shape.split_sizes(self.data.shape[at], split_size_or_sections)
+        ends = accumulate(sizes, initial=0)
         before = (slice(None),) * at
         return tuple(
-            self._apply(ops.indexing.getitem, self, index=(*before, slice(int(end) - size, int(end))))
-            for end, size in zip(ends, sizes, strict=True)
+            self._apply(ops.indexing.getitem, self, index=(*before, slice(start, end))) for start, end in pairwise(ends)
         )
 
     def chunk(self, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
@@ -149,8 +138,8 @@ class Methods(Reduced):
         if chunks < 1:
             msg = f"chunk needs a positive number, not {chunks}"
             raise ValueError(msg)
-        length = self.data.shape[self._dim(dim)] if self.data.ndim else 0
-        return self.split(max(-(-length // chunks), 1), dim)
+        length = self.data.shape[ops.shape.cut_dim("chunk", self.data.shape, dim)]
+        return self.split(-(-length // chunks) or [0] * chunks, dim)
 
     # Products
 
@@ -165,25 +154,29 @@ class Methods(Reduced):
 
     def dot(self, other: Any) -> Tensor:
         """Scalar product of two vectors."""
-        return self._product("dot", other, 1, 1)
+        return self.matmul(self._both("dot", other, 1))
 
     def mm(self, other: Any) -> Tensor:
         """Product of two matrices."""
-        return self._product("mm", other, 2, 2)
+        return self.matmul(self._both("mm", other, 2))
 
     def bmm(self, other: Any) -> Tensor:
         """Products of two stacks of as many matrices."""
-        return self._product("bmm", other, 3, 3)
+        second = self._both("bmm", other, 3)
+        if len(second.data) != len(self.data):
+            msg = f"bmm: {len(self.data)} matrices times {len(second.data)}"
+            raise ShapeError(msg)
+        return self.matmul(second)
 
     def outer(self, other: Any) -> Tensor:
         """Product of each element of a vector with each of another."""
-        return self.reshape(-1, 1).matmul(self._operand(other).reshape(1, -1))
+        return self.unsqueeze(1).mul(self._both("outer", other, 1))
 
-    def _product(self, name: str, other: Any, *ndims: int) -> Tensor:
+    def _both(self, name: str, other: Any, ndim: int) -> Tensor:
+        """Return the other operand of a product of two tensors of so many dimensions."""
         other = self._operand(other)
-        found = self.data.ndim, getattr(other, "ndim", 0)
-        if found != ndims or (ndims == (3, 3) and other.shape[0] != self.data.shape[0]):
-            shapes = f"{self.data.shape} and {getattr(other, 'shape', other)}"
-            msg = f"{name} needs tensors of {ndims[0]} dimensions, not {shapes}"
+        shape = getattr(other, "shape", ())
+        if self.data.ndim != ndim or len(shape) != ndim:
+            msg = f"{name} needs two tensors of {ndim} dimensions, not of shapes {self.data.shape} and {shape}"
             raise ShapeError(msg)
-        return self.matmul(other)
+        return cast("Tensor", other)

@@ -47,6 +47,10 @@ class Reduced:
         """Average over all dimensions, or over `dim`."""
         return self._apply(_reductions.mean, self, dim=axis if dim is None else dim, keepdim=keepdim)
 
+    def prod(self, dim: Dim = None, keepdim: bool = False, *, axis: Dim = None) -> Tensor:
+        """Product over all dimensions, or over `dim`."""
+        return self._apply(_reductions.prod, self, dim=axis if dim is None else dim, keepdim=keepdim)
+
     def var(
         self,
         dim: Dim = None,
@@ -100,36 +104,40 @@ class Reduced:
         if dim is None:
             return self.amax() if name == "argmax" else self.amin()
         if self.data.ndim == 0:
-            return Extreme(self.amax(dim), self._wrap(_place(name, self.data, dim, keepdim=keepdim)))
-        places = _place(name, self.data, dim, keepdim=True)
+            return Extreme(self.amax(dim), self._wrap(_reductions.place(name, self.data, dim, keepdim=keepdim)))
+        places = _reductions.place(name, self.data, dim, keepdim=True)
         values = self._apply(_reductions.pick, self, index=places, dim=dim, keepdim=keepdim)
         return Extreme(values, self._wrap(places if keepdim else places.squeeze(dim)))
 
     def argmax(self, dim: int | None = None, keepdim: bool = False, *, axis: int | None = None) -> Tensor:
         """Place of the largest element, the first of equal ones: in the flat tensor, or along `dim`."""
-        return self._wrap(_place("argmax", self.data, axis if dim is None else dim, keepdim=keepdim))
+        return self._place("argmax", axis if dim is None else dim, keepdim=keepdim)
 
     def argmin(self, dim: int | None = None, keepdim: bool = False, *, axis: int | None = None) -> Tensor:
         """Place of the smallest element, the first of equal ones: in the flat tensor, or along `dim`."""
-        return self._wrap(_place("argmin", self.data, axis if dim is None else dim, keepdim=keepdim))
+        return self._place("argmin", axis if dim is None else dim, keepdim=keepdim)
+
+    def _place(self, name: str, dim: int | None, *, keepdim: bool) -> Tensor:
+        if self.data.dtype.kind == "b":
+            msg = f"{name} needs a tensor of numbers, not {self.data.dtype}"
+            raise TypeError(msg)
+        return self._wrap(_reductions.place(name, self.data, dim, keepdim=keepdim))
 
     def all(self, dim: Dim = None, keepdim: bool = False, *, axis: Dim = None) -> Tensor:
         """Whether no element is 0 or False."""
-        axes = _reductions.axes_of(self.data, axis if dim is None else dim)
-        return self._wrap(np.asarray(self.data.all(axis=axes, keepdims=keepdim)))
+        return self._wrap(self.data.all(axis=_truth_axes(self.data, axis if dim is None else dim), keepdims=keepdim))
 
     def any(self, dim: Dim = None, keepdim: bool = False, *, axis: Dim = None) -> Tensor:
         """Whether an element is neither 0 nor False."""
-        axes = _reductions.axes_of(self.data, axis if dim is None else dim)
-        return self._wrap(np.asarray(self.data.any(axis=axes, keepdims=keepdim)))
+        return self._wrap(self.data.any(axis=_truth_axes(self.data, axis if dim is None else dim), keepdims=keepdim))
 
     def logsumexp(self, dim: Dim = None, keepdim: bool = False, *, axis: Dim = None) -> Tensor:
         """log(sum(exp(x))) over `dim`, without overflow."""
         return self._apply(_reductions.logsumexp, self, dim=axis if dim is None else dim, keepdim=keepdim)
 
-    def cumsum(self, dim: int, *, axis: int | None = None) -> Tensor:
-        """Sum of each element and those before it along `dim`."""
-        return self._apply(_reductions.cumsum, self, dim=dim if axis is None else axis)
+    def cumsum(self, dim: int | None = None, *, axis: int | None = None) -> Tensor:
+        """Sum of each element and those before it along `dim`, which must be given."""
+        return self._apply(_reductions.cumsum, self, dim=axis if dim is None else dim)
 
 
 def _spread_options(dim: Dim, axis: Dim, unbiased: bool, keepdim: bool, correction: float | None) -> dict[str, Any]:
@@ -139,11 +147,6 @@ def _spread_options(dim: Dim, axis: Dim, unbiased: bool, keepdim: bool, correcti
     return {"dim": axis if dim is None else dim, "correction": correction, "keepdim": keepdim}
 
 
-def _place(name: str, x: NDArray[Any], dim: int | None, *, keepdim: bool) -> NDArray[Any]:
-    """Return where the largest ("argmax") or the smallest element stands, the first of equal ones; of all for None."""
-    axis = _reductions.axes_of(x, dim)
-    if not x.size:
-        msg = f"{name}: there is nothing to choose from in shape {x.shape}"
-        raise IndexError(msg)
-    function: Any = x.argmax if name == "argmax" else x.argmin
-    return np.asarray(function(axis=axis, keepdims=keepdim))
+def _truth_axes(x: NDArray[Any], dim: Dim) -> Any:
+    """Return NumPy's `axis`. No dims are all dims elsewhere, but none here: that is how torch has it."""
+    return () if isinstance(dim, Sequence) and not dim else _reductions.axes_of(x, dim)

@@ -29,7 +29,6 @@ TOLD = {
 }
 NAMES = [module.name for module in pkgutil.iter_modules(examples.__path__) if not module.name.startswith("_")]
 
-
 # Two threads of BLAS that wait for each other on a busy machine take ten times as long as one.
 ENVIRONMENT = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
 
@@ -40,6 +39,7 @@ def run(*arguments):
         capture_output=True,
         encoding="utf-8",
         check=False,
+        env=ENVIRONMENT,
         timeout=300,  # against a hang: on busy cores a few seconds become many
     )
     assert (done.returncode, done.stderr) == (0, "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import re
 from collections import Counter
@@ -34,16 +35,43 @@ def matmul(needs: Needs, x: Array, y: Array) -> tuple[Array, VJP]:
             None if read_x is None else np.dot(read_x.T, g, out=room(out[1], *form_y)),
         )
 
-    def of_stacks(g: Array, out: Out) -> Gradients:
+    def of_pairs(g: Array, out: Out) -> Gradients:
+        return (
+            None if read_y is None else np.matmul(g, read_y.swapaxes(-1, -2)),
+            None if read_x is None else np.matmul(read_x.swapaxes(-1, -2), g),
+        )
+
+    def of_any(g: Array, out: Out) -> Gradients:
         return _of_stacks(g, read_x, read_y, form_x, form_y)
 
     try:
         if x.ndim == y.ndim == 2:  # noqa: PLR2004  # matrices
             return x.dot(y), of_matrices
-        return np.matmul(x, y), of_stacks
+        if x.ndim > y.ndim == 2:  # noqa: PLR2004  # a stack times a matrix
+            return _of_rows(x, y, by_x=by_x, by_y=by_y)
+        are_pairs = x.ndim == y.ndim > 1 and x.shape[:-2] == y.shape[:-2]
+        return np.matmul(x, y), of_pairs if are_pairs else of_any
     except ValueError:
         msg = f"matmul: shapes {x.shape} and {y.shape} do not fit"
         raise ShapeError(msg) from None
+
+
+def _of_rows(x: Array, y: Array, *, by_x: bool, by_y: bool) -> tuple[Array, VJP]:
+    """Multiply all rows of a stack of matrices by one matrix, in one product."""
+    outer, width = x.shape[:-1], y.shape[1]
+    form_x, form_y = x.shape, (y.shape, y.dtype)
+    rows = x.reshape(math.prod(outer), x.shape[-1])
+    value = rows.dot(y).reshape(*outer, width)
+    read_rows, read_y = rows if by_y else None, y if by_x else None
+
+    def vjp(g: Array, out: Out) -> Gradients:
+        g = g.reshape(math.prod(outer), width)
+        return (
+            None if read_y is None else g.dot(read_y.T).reshape(form_x),
+            None if read_rows is None else np.dot(read_rows.T, g, out=room(out[1], *form_y)),
+        )
+
+    return value, vjp
 
 
 def _of_stacks(g: Array, read_x: Array | None, read_y: Array | None, form_x: _Form, form_y: _Form) -> Gradients:
@@ -73,10 +101,10 @@ def einsum(needs: Needs, *arrays: Array, equation: str) -> tuple[Array, VJP]:
     others.
     """
     same_dtype("einsum", *arrays)
-    terms, output, lengths = _parsed(equation, [x.shape for x in arrays])
+    shapes = tuple(x.shape for x in arrays)
+    terms, output, lengths = _parsed(equation, shapes)
     # Of much work NumPy can make products of matrices; of little the way there costs more.
     much = len(arrays) > 1 and math.prod(lengths.values()) > _MUCH
-    shapes = [x.shape for x in arrays]
     dtype = arrays[0].dtype
     reads = [x if any(needs[:i]) or any(needs[i + 1 :]) else None for i, x in enumerate(arrays)]
 
@@ -104,7 +132,8 @@ _MUCH = 10_000  # multiplications
 _LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
-def _parsed(equation: str, shapes: list[tuple[int, ...]]) -> tuple[list[str], str, dict[str, int]]:
+@functools.lru_cache(512)
+def _parsed(equation: str, shapes: tuple[tuple[int, ...], ...]) -> tuple[list[str], str, dict[str, int]]:
     """Return the subscripts of each operand and of the output, all as letters, and the length of each."""
     plain = equation.replace(" ", "")
     subscripts = r"[A-Za-z]*(\.\.\.)?[A-Za-z]*"
@@ -134,7 +163,7 @@ def _parsed(equation: str, shapes: list[tuple[int, ...]]) -> tuple[list[str], st
     return terms, output, _lengths(equation, terms, shapes)
 
 
-def _lengths(equation: str, terms: list[str], shapes: list[tuple[int, ...]]) -> dict[str, int]:
+def _lengths(equation: str, terms: list[str], shapes: tuple[tuple[int, ...], ...]) -> dict[str, int]:
     """Return the length of each subscript: where it is 1 and elsewhere not, the operand is stretched."""
     lengths: dict[str, int] = {}
     for term, shape in zip(terms, shapes, strict=True):

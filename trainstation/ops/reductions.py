@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Sequence
 from typing import Any
 
@@ -108,7 +109,7 @@ def _spread(name: str, x: Array, dim: Dim, correction: float, *, keepdim: bool) 
     divisor = max(length - correction, 0)
     with np.errstate(divide="ignore", invalid="ignore"):  # nothing varies: NaN, or infinite, as in torch
         value = _add(centered * centered, axes, None, None, keepdim) / divisor
-    return value, centered, x.dtype.type(2 / divisor if divisor else math.nan), axes
+    return value, centered, x.dtype.type(2 / (length - correction) if length != correction else math.nan), axes
 
 
 @operation(())
@@ -167,10 +168,14 @@ def _extreme(name: str, choose: Any, x: Array, axes: Axes, *, keepdim: bool) -> 
     try:
         return choose(x, axes, None, None, keepdim)
     except ValueError as error:
-        if x.size or isinstance(error, IndexError):  # a dim that is not there
-            raise
-        msg = f"{name}: there is nothing to choose from in shape {x.shape}"
-        raise IndexError(msg) from None
+        raise _nothing(name, x, error) from None
+
+
+def _nothing(name: str, x: Array, error: ValueError) -> Exception:
+    """Say that an extreme of no elements was asked for, unless the error is another one."""
+    if x.size or isinstance(error, IndexError):  # a dim that is not there
+        return error
+    return IndexError(f"{name}: there is nothing to choose from in shape {x.shape}")
 
 
 def _shared(g: Array, ties: Array, axes: Axes) -> Array:
@@ -198,6 +203,16 @@ def _against(g: Array, value: Any, x: Array, axes: Axes) -> tuple[Array, Array]:
     return _restored(g, x.shape, axes), x == _restored(value, x.shape, axes)
 
 
+def place(name: str, x: Array, dim: int | None, *, keepdim: bool) -> Array:
+    """Return where the largest ("argmax") or smallest ("argmin") elements stand, the first of equal ones."""
+    axis = None if dim is None else axes_of(x, operator.index(dim))  # one dim, as torch has it
+    function: Any = x.argmax if name == "argmax" else x.argmin
+    try:
+        return np.asarray(function(axis=axis, keepdims=keepdim))
+    except ValueError as error:
+        raise _nothing(name, x, error) from None
+
+
 @operation(())
 def pick(needs: Needs, x: Array, *, index: Array, dim: int, keepdim: bool = False) -> tuple[Array, VJP]:
     """One element of x along `dim` at each place: `index` has length 1 there, else the lengths of x."""
@@ -218,7 +233,7 @@ def pick(needs: Needs, x: Array, *, index: Array, dim: int, keepdim: bool = Fals
 
 @operation(())
 def cumsum(needs: Needs, x: Array, *, dim: int) -> tuple[Array, VJP]:
-    if axes_of(x, dim) is None:  # a 0-d tensor
+    if axes_of(x, operator.index(dim)) is None:  # a 0-d tensor
         return x.copy() if x.dtype.kind == "f" else x.astype(np.int64), lambda g, out: (g,)
 
     def vjp(g: Array, out: Out) -> Gradients:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -52,10 +53,9 @@ def contiguous(needs: Needs, x: Array) -> tuple[Array, VJP]:
 @operation(())
 def flip(needs: Needs, x: Array, *, dims: tuple[int, ...]) -> tuple[Array, VJP]:
     """A copy with the order of the elements along `dims` reversed."""
-    if len({dim % max(x.ndim, 1) for dim in dims}) < len(dims):
-        msg = f"flip: a dim is named twice in {dims}"
-        raise ValueError(msg)
-    return np.flip(x, dims).copy(), lambda g, out: (np.flip(g, dims),)
+    named = dims_of("flip", x.shape, dims)
+    axes = named if x.ndim else ()
+    return np.flip(x, axes).copy(), lambda g, out: (np.flip(g, axes),)
 
 
 @operation(())
@@ -130,15 +130,60 @@ def stack(needs: Needs, *arrays: Array, dim: int = 0) -> tuple[Array, VJP]:
     return np.stack(arrays, dim, dtype=_common(arrays)), vjp
 
 
+def dim_of(name: str, shape: tuple[int, ...], dim: int, more: int = 0) -> int:
+    """Return a dimension counted from the front. A 0-d tensor has 0 and -1; `more` are those that will be added."""
+    count = max(len(shape) + more, 1)
+    if not -count <= dim < count:
+        msg = f"{name}: dim {dim} is not a dimension of shape {shape}"
+        raise IndexError(msg)
+    return dim % count
+
+
+def dims_of(name: str, shape: tuple[int, ...], dims: Iterable[int]) -> tuple[int, ...]:
+    """Return dimensions counted from the front, each of which may be named once."""
+    found = tuple(dim_of(name, shape, dim) for dim in dims)
+    if len(set(found)) < len(found):
+        msg = f"{name}: a dim is named twice in {tuple(dims)}"
+        raise ValueError(msg)
+    return found
+
+
+def cut_dim(name: str, shape: tuple[int, ...], dim: int) -> int:
+    """Return a dimension that is to be cut up, counted from the front; a 0-d tensor has none."""
+    if not shape:
+        msg = f"{name} needs a tensor of at least one dimension, not of shape ()"
+        raise ShapeError(msg)
+    return dim_of(name, shape, dim)
+
+
 def flattened(shape: tuple[int, ...], start: int, end: int) -> tuple[int, ...]:
     """Return the shape with the dimensions from start to end, included, as one."""
-    count = max(len(shape), 1)
-    for dim in (start, end):
-        if not -count <= dim < count:
-            msg = f"flatten: dim {dim} is not a dimension of shape {shape}"
-            raise IndexError(msg)
-    first, last = start % count, end % count
+    first, last = dim_of("flatten", shape, start), dim_of("flatten", shape, end)
     if first > last:
         msg = f"flatten: start_dim {start} comes after end_dim {end}"
         raise ValueError(msg)
     return (*shape[:first], math.prod(shape[first : last + 1]), *shape[last + 1 :])
+
+
+def unflattened(shape: tuple[int, ...], dim: int, sizes: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the shape with one dimension as several, of which one length may be -1."""
+    at = cut_dim("unflatten", shape, dim)
+    length, given = shape[at], math.prod(size for size in sizes if size != -1)
+    filled = tuple((length // given if given else -1) if size == -1 else size for size in sizes)
+    if not sizes or sizes.count(-1) > 1 or min(filled) < 0 or math.prod(filled) != length:
+        msg = f"unflatten: {sizes} do not multiply up to the length {length} of dim {dim}"
+        raise ShapeError(msg)
+    return (*shape[:at], *filled, *shape[at + 1 :])
+
+
+def split_sizes(length: int, sizes: int | Sequence[int]) -> list[int]:
+    """Return the lengths of the parts: as given, or all of one, of which the last may be shorter."""
+    if isinstance(sizes, int):
+        if sizes < 1 and (sizes or length):
+            msg = f"split needs a positive size, not {sizes}"
+            raise ValueError(msg)
+        return [min(sizes, length - begin) for begin in range(0, length, sizes or 1)] or [0]
+    if sum(sizes) != length or min(sizes, default=0) < 0:
+        msg = f"split: {list(sizes)} do not add up to the length {length}"
+        raise ShapeError(msg)
+    return list(sizes)
