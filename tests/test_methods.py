@@ -84,6 +84,7 @@ GIVES = {
     "norm inf": case(lambda x: x.norm(INF, 0), np.abs(X).max(0)),
     "norm -inf": case(lambda x: x.norm(-INF, 0), np.abs(X).min(0)),
     "norm of nothing": case(lambda x: x.norm(), 0, EMPTY),
+    "a dim of NumPy's": case(lambda x: x.sum(np.int64(1)), X.sum(1)),
     "prod": case(lambda x: x.prod(1, keepdim=True), X.prod(1, keepdims=True)),
     "prod of nothing": case(lambda x: x.prod(0), np.ones(3), EMPTY),
     "logsumexp": case(lambda x: x.logsumexp(0), np.log(np.exp(X).sum(0))),
@@ -120,6 +121,11 @@ ERRORS = {
     "mT of a vector": (lambda x: x[0, 0].mT, IndexError, "dim -2"),
     "expand what is not 1": (lambda x: x.expand(4, 3, 4), ts.ShapeError, "does not expand"),
     "expand the unknown": (lambda x: x.expand(-1, 2, 3, 4), ts.ShapeError, "does not expand"),
+    "permute fewer": (lambda x: x.permute(0, 1), ts.ShapeError, r"permute: \(0, 1\).*\(2, 3, 4\)"),
+    "permute twice": (lambda x: x.permute(0, 0, 1), ts.ShapeError, "permute"),
+    "permute far": (lambda x: x.permute(0, 1, 3), IndexError, "out of bounds"),
+    "sum over half a dim": (lambda x: x.sum(0.5), TypeError, "float"),
+    "split by a half": (lambda x: x.split(0.5), TypeError, "float"),
     "repeat too little": (lambda x: x.repeat(2), ts.ShapeError, "repeat"),
     "repeat backward": (lambda x: x.repeat(1, 1, -1), ts.ShapeError, "repeat"),
     "flip twice": (lambda x: x.flip(0, -3), ValueError, "twice"),
@@ -247,6 +253,15 @@ def test_contiguous_is_the_tensor_itself_where_it_can_be():
 def test_the_gradient_of_a_size_at_zero_is_zero(use):
     x = ts.Tensor.zeros(3, requires_grad=True)
     use(x).backward()
+    assert x.grad.numpy().tolist() == [0, 0, 0]
+
+
+@pytest.mark.filterwarnings("ignore:divide by zero")
+def test_one_zero_makes_a_norm_of_negative_p_zero_and_its_gradient_too():
+    x = ts.tensor([0.0, 1.0, -2.0], requires_grad=True)
+    norm = x.norm(-1)
+    norm.backward()
+    assert norm.item() == 0
     assert x.grad.numpy().tolist() == [0, 0, 0]
 
 

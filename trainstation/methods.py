@@ -89,7 +89,7 @@ class Methods(Reduced):
     def squeeze(self, dim: int | Sequence[int] | None = None) -> Tensor:
         """Leave out all dimensions of length 1, or those of `dim` that are of length 1."""
         shape = self.data.shape
-        given = range(len(shape)) if dim is None else [dim] if isinstance(dim, int) else dim
+        given = range(len(shape)) if dim is None else dim if isinstance(dim, Sequence) else [dim]
         gone = ops.shape.dims_of("squeeze", shape, given)
         return self._apply(
             ops.shape.reshape, self, shape=tuple(n for i, n in enumerate(shape) if n != 1 or i not in gone)

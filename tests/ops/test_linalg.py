@@ -3,6 +3,7 @@ import pytest
 
 import trainstation as ts
 from trainstation.nn import functional
+from trainstation.testing import check_grad
 
 
 def draw(*shape):
@@ -71,3 +72,28 @@ def test_linear_of_shapes_that_do_not_fit(x, weight, bias):
         functional.linear(
             ts.tensor(draw(*x)), ts.tensor(draw(*weight)), None if bias is None else ts.tensor(draw(*bias))
         )
+
+
+@pytest.mark.parametrize("second", [(2, 3), (4, 2, 3), (3,)])
+def test_a_product_of_what_lies_apart(second):
+    """Transposed and stretched operands, and a gradient that is stretched itself."""
+    wide, y = ts.tensor(draw(5, 3, 4)[:, :, :2], requires_grad=True), ts.tensor(draw(*second), requires_grad=True)
+    stack = wide.permute(0, 2, 1) if len(second) == 1 else wide[:4]
+    product = stack @ y
+    assert np.allclose(product.numpy(), stack.numpy() @ y.numpy(), rtol=1e-14)
+    check_grad(lambda x, y: ((x.permute(0, 2, 1) if len(second) == 1 else x[:4]) @ y).sum(), [wide, y])
+
+
+def test_gradients_of_the_same_matrix_twice_add_up():
+    x = ts.tensor(draw(3, 3), requires_grad=True)
+    (x @ x).sum().backward()
+    ones = np.ones((3, 3))
+    assert np.allclose(x.grad.numpy(), ones @ x.numpy().T + x.numpy().T @ ones, rtol=1e-14)
+
+
+def test_a_write_to_an_operand_that_backward_reads_is_seen():
+    x, y = ts.tensor(draw(2, 3, 3)), ts.tensor(draw(3, 3), requires_grad=True)
+    product = x @ y
+    x._bump_version()
+    with pytest.raises(ts.GraphError, match="matmul"):
+        product.sum().backward()

@@ -26,7 +26,10 @@ def axes_of(x: Array, dim: Dim) -> Axes:
     """Return NumPy's `axis`. As in torch an empty `dim` means every dimension, and a 0-d tensor has 0 and -1."""
     if dim is None:
         return None
-    axes = dim if isinstance(dim, int) else tuple(dim) or None
+    if isinstance(dim, int):
+        axes: Axes = dim
+    else:
+        axes = tuple(dim) or None if isinstance(dim, Sequence) else operator.index(dim)
     return None if x.ndim == 0 and axes in (0, -1, (0,), (-1,)) else axes
 
 
@@ -153,10 +156,12 @@ def norm(needs: Needs, x: Array, *, p: float = 2, dim: Dim = None, keepdim: bool
             return (np.zeros(shape, x.dtype),)
         if math.isinf(p):
             return (np.sign(x) * _shared(g, np.abs(x) == whole, axes),)
-        whole = np.where(whole == 0, 1, whole)
+        is_zero = whole == 0
+        whole = np.where(is_zero, 1, whole)
         if p == 2:  # noqa: PLR2004  # likewise
             return (g * (x / whole),)
-        return (g * (np.sign(x) * (np.where(x == 0, whole, np.abs(x)) / whole) ** (p - 1)),)
+        slope = np.sign(x) * (np.where(x == 0, whole, np.abs(x)) / whole) ** (p - 1)
+        return (g * np.where(is_zero, 0, slope),)  # of a negative p the norm is 0 where one x is
 
     return value, vjp
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import Any
@@ -28,7 +29,13 @@ def permute(needs: Needs, x: Array, *, dims: tuple[int, ...]) -> tuple[Array, VJ
             inverse[dim] = i
         return (g.transpose(inverse),)
 
-    return x.transpose(dims), vjp
+    try:
+        return x.transpose(dims), vjp
+    except ValueError as error:
+        if isinstance(error, IndexError):  # a dim that is not there
+            raise
+        msg = f"permute: {dims} does not name each dimension of shape {x.shape} once"
+        raise ShapeError(msg) from None
 
 
 @operation((), view=True)
@@ -178,7 +185,8 @@ def unflattened(shape: tuple[int, ...], dim: int, sizes: tuple[int, ...]) -> tup
 
 def split_sizes(length: int, sizes: int | Sequence[int]) -> list[int]:
     """Return the lengths of the parts: as given, or all of one, of which the last may be shorter."""
-    if isinstance(sizes, int):
+    if not isinstance(sizes, Sequence):
+        sizes = operator.index(sizes)
         if sizes < 1 and (sizes or length):
             msg = f"split needs a positive size, not {sizes}"
             raise ValueError(msg)
