@@ -4,35 +4,10 @@ One file a family, each with `SAMPLES`: operation -> [(inputs, options)]. Floati
 float64 and get their gradient checked, so they keep away from kinks.
 """
 
-from samples import (
-    activations,
-    attention,
-    batch_norm,
-    elementwise,
-    indexing,
-    linalg,
-    linear,
-    nn,
-    norms,
-    reductions,
-    shape,
-    unary,
-    windows,
-)
+from importlib import import_module
+from pkgutil import iter_modules
 
 FAMILIES = [
-    activations,
-    attention,
-    batch_norm,
-    elementwise,
-    indexing,
-    linalg,
-    linear,
-    nn,
-    norms,
-    reductions,
-    shape,
-    unary,
-    windows,
+    import_module(f"samples.{each.name}") for each in iter_modules(__path__) if each.name not in {"common", "drawn"}
 ]
 SAMPLES = {name: cases for family in FAMILIES for name, cases in family.SAMPLES.items()}

@@ -1,34 +1,7 @@
-"""torch's function for each operation of the table: operation -> function(*inputs, **options)."""
+"""torch's function for each operation of the table: operation -> function(*inputs, **options); one file a family."""
 
-from references import (
-    activations,
-    attention,
-    batch_norm,
-    elementwise,
-    indexing,
-    linalg,
-    linear,
-    nn,
-    norms,
-    reductions,
-    shape,
-    unary,
-    windows,
-)
+from importlib import import_module
+from pkgutil import iter_modules
 
-FAMILIES = [
-    activations,
-    attention,
-    batch_norm,
-    elementwise,
-    indexing,
-    linalg,
-    linear,
-    nn,
-    norms,
-    reductions,
-    shape,
-    unary,
-    windows,
-]
+FAMILIES = [import_module(f"references.{each.name}") for each in iter_modules(__path__)]
 REFERENCES = {name: function for family in FAMILIES for name, function in family.REFERENCES.items()}
