@@ -74,6 +74,14 @@ class TestAccumulation:
         assert given.tolist() == [1, 1]
         assert not np.shares_memory(x.grad.numpy(), given)
 
+    def test_the_given_gradient_may_be_that_of_a_leaf(self):
+        x = leaf(1, 2)
+        x.grad = np.array([1.0, 10.0])
+        (x * 3 + x).backward(x.grad)
+        assert grads(x) == [[5, 50]]
+        (x * 3 + x).backward(x.grad)  # now it stands in the buffer that is added to in place
+        assert grads(x) == [[25, 250]]
+
     def test_the_gradient_has_the_dtype_of_its_tensor(self):
         x, y = leaf(1, 2, dtype=np.float32), leaf(3, 4)
         (x * y).sum().backward()

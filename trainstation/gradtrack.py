@@ -274,7 +274,8 @@ def _seed(tensor: Any, gradient: Any) -> Array:
             msg = f"backward() without a gradient needs a result of one element, not of shape {data.shape}"
             raise GraphError(msg)
         return np.ones_like(data)
-    seed = np.asarray(getattr(gradient, "numpy", lambda: gradient)(), dtype=data.dtype)
+    # A copy: it may be the gradient of a leaf, to which this backward adds.
+    seed = np.array(getattr(gradient, "numpy", lambda: gradient)(), dtype=data.dtype)
     if seed.shape != data.shape:
         msg = f"the gradient has shape {seed.shape}, the tensor {data.shape}"
         raise ShapeError(msg)
