@@ -81,6 +81,8 @@ def test_every_way_to_write_to_the_list_of_parameters(wrap, change):
 def test_lists_of_a_copy_are_noticed_too(renew):
     one, _ = stepped(Adam)
     one = renew(one)
+    for parameter in one._linked():
+        parameter.grad = np.ones_like(parameter.data)  # as in torch, it is not pickled
     one.step()
     late = with_gradient([1.0], [1.0])
     one.param_groups[0]["params"].append(late)
