@@ -21,13 +21,13 @@ VOCABULARY, CONTEXT, HEADS = 96, 64, 4
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A model in both libraries, its data, and how many times as fast as torch it is to be."""
+    """A model in both libraries, its batches, and how many times as fast as torch it is to be."""
 
     name: str
     target: float
     ours: Callable[[], Any]
     torchs: Callable[[], Any]
-    data: Callable[[], Data]
+    data: Callable[[int], Data]  # of a seed
 
 
 def _mlp(*widths: int) -> Any:
@@ -58,13 +58,13 @@ def _torch_transformer(layers: int, width: int) -> Any:
     return TorchTransformer(VOCABULARY, layers, width, HEADS, CONTEXT)
 
 
-def _classes(batch: int, *shape: int) -> Data:
-    rng = np.random.default_rng(0)
-    return rng.standard_normal((batch, *shape), np.float32), rng.integers(0, 10, batch)
+def _classes(shape: tuple[int, ...], seed: int) -> Data:
+    rng = np.random.default_rng(seed)
+    return rng.standard_normal(shape, np.float32), rng.integers(0, 10, shape[0])
 
 
-def _text(batch: int) -> Data:
-    rng = np.random.default_rng(0)
+def _text(batch: int, seed: int) -> Data:
+    rng = np.random.default_rng(seed)
     text = rng.integers(0, VOCABULARY, (batch, CONTEXT + 1))
     return text[:, :-1].copy(), text[:, 1:].reshape(-1)
 
@@ -72,7 +72,7 @@ def _text(batch: int) -> Data:
 def _mlp_model(target: float, batch: int, *widths: int) -> Model:
     name = f"mlp-{'-'.join(map(str, widths))}/{batch}"
     return Model(
-        name, target, partial(_mlp, *widths), partial(_torch_mlp, *widths), partial(_classes, batch, widths[0])
+        name, target, partial(_mlp, *widths), partial(_torch_mlp, *widths), partial(_classes, (batch, widths[0]))
     )
 
 
@@ -88,7 +88,7 @@ MODELS = [
     _mlp_model(2.5, 32, 64, 64, 10),
     _mlp_model(1.5, 64, 784, 256, 128, 10),
     _mlp_model(1.2, 128, 784, 512, 512, 10),
-    Model("lenet/32", 1.0, LeNet, _torch_lenet, partial(_classes, 32, 1, 28, 28)),
+    Model("lenet/32", 1.0, LeNet, _torch_lenet, partial(_classes, (32, 1, 28, 28))),
     _transformer_model(2, 64),
     _transformer_model(4, 128),
 ]

@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainstation.errors import GraphError, ShapeError
-from trainstation.gradmode import NoGradTrack, enable_grad, is_grad_enabled, no_grad, set_grad_enabled
+from trainstation.gradmode import is_grad_enabled
 
-__all__ = ["GradTrack", "NoGradTrack", "enable_grad", "is_grad_enabled", "no_grad", "set_grad_enabled"]
+__all__ = ["GradTrack"]
 
 Array = NDArray[Any]
 Gradients = Sequence[Array | None]

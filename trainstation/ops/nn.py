@@ -20,7 +20,7 @@ def _along(dim: int, x: Array, function: Callable[..., Array], *others: Array, i
         msg = f"dim {dim} is not a dimension of shape {x.shape}"
         raise IndexError(msg)
     if x.ndim == 0:
-        return function(x[None], *(np.asarray(other)[None] for other in others), is_log=is_log)[0:1].reshape(())
+        return function(*(np.reshape(array, 1) for array in (x, *others)), is_log=is_log).reshape(())
     moved = (np.moveaxis(array, dim, -1) for array in (x, *others))
     return np.moveaxis(function(*moved, is_log=is_log), -1, dim)
 
