@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import pathlib
 import platform
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,20 @@ from trainstation.bench import machine
 from trainstation.bench.stats import Interval
 from trainstation.jsonable import jsonable
 
-__all__ = ["SCHEMA", "Env", "OutputError", "Point", "Row", "Speed", "Trial", "Writer", "environment", "to_json"]
+__all__ = [
+    "SCHEMA",
+    "Diagnostic",
+    "Env",
+    "OutputError",
+    "Path",
+    "Point",
+    "Row",
+    "Speed",
+    "Trial",
+    "Writer",
+    "environment",
+    "to_json",
+]
 
 SCHEMA = "tsb/1"
 
@@ -51,7 +64,7 @@ class Env:
 
 @dataclass(frozen=True)
 class Point:
-    """One evaluation within a trial."""
+    """One evaluation within a trial. Those of trials of the track "tuning" are not kept."""
 
     run_id: str
     problem: str
@@ -71,7 +84,10 @@ class Trial:
     """One training run, finished.
 
     `status` is done, diverged (the loss or a parameter became non-finite) or error (`reason` says which). `best` and
-    `final` are of `metric`, on data that were not trained on; times are of training, without evaluation.
+    `final` are of `metric`, on data that were not trained on; times are of training, without evaluation, in seconds of
+    the processor. `track` is default (the registry's hyper-parameters), tuning (point number `trial` of the search
+    box) or tuned (the best point of the box, with new seeds). `problem_version` and `code_hash` say which problem, and
+    which optimizer under which protocol, the row is of. A `target` that is not reached has no steps and no seconds.
     """
 
     run_id: str
@@ -96,9 +112,56 @@ class Trial:
     step_us: float | None
     optimizer_us: float | None
     state_bytes_per_param: float | None
+    lower_is_better: bool = False
+    trial: int | None = None
+    max_steps: int | None = None
+    target: float | None = None
+    steps_to_target: int | None = None
+    secs_to_target: float | None = None
+    problem_version: str = ""
+    code_hash: str = ""
     points: list[Point] = field(default_factory=list, repr=False)
     schema: str = SCHEMA
     kind: str = "trial"
+
+
+@dataclass(frozen=True)
+class Diagnostic:
+    """How one optimizer fared in one diagnostic.
+
+    `status` is default (passed with the registry's hyper-parameters), tuned (passed with another learning rate of the
+    grid that all have), fail or error. `lr` is the rate of `value`, the best that was reached; `limit` is what passes.
+    """
+
+    env_id: str
+    diagnostic: str
+    optimizer: str
+    distribution: str
+    version: str
+    status: str
+    reason: str
+    lr: float | None
+    value: float | None
+    limit: float
+    code_hash: str = ""
+    schema: str = SCHEMA
+    kind: str = "diagnostic"
+
+
+@dataclass(frozen=True)
+class Path:
+    """Where one optimizer went on a landscape of two dimensions: the start, then `x` and `y` after each step."""
+
+    env_id: str
+    landscape: str
+    optimizer: str
+    lr: float
+    x: list[float]
+    y: list[float]
+    value: float | None
+    code_hash: str = ""
+    schema: str = SCHEMA
+    kind: str = "path"
 
 
 @dataclass(frozen=True)
@@ -157,7 +220,7 @@ class Speed:
     kind: str = "speed"
 
 
-Row = Env | Point | Speed | Trial
+Row = Diagnostic | Env | Path | Point | Speed | Trial
 
 
 def environment() -> Env:
@@ -201,7 +264,7 @@ class OutputError(BaseException):
 class Writer:
     """Appends rows to a file, and hands each line on as well; OutputError if it cannot."""
 
-    def __init__(self, path: Path, also: Callable[[str], None] | None = None) -> None:
+    def __init__(self, path: pathlib.Path, also: Callable[[str], None] | None = None) -> None:
         """Make the file and its folder."""
         self.path = path
         self._also = also
