@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 import trainstation as ts
+from trainstation.bench.problems.text import Transformer
 from trainstation.examples.lenet import LeNet
-from trainstation.examples.shakespeare import Transformer
 
 Data = tuple[NDArray[np.generic], NDArray[np.int64]]
 VOCABULARY, CONTEXT, HEADS = 96, 64, 4

@@ -1,5 +1,7 @@
 import dataclasses
+import itertools
 import json
+import math
 
 import fakes
 import numpy as np
@@ -7,6 +9,7 @@ import pytest
 
 import trainstation as ts
 from trainstation.jsonable import jsonable
+from trainstation.plugins import find_optimizer
 from trainstation.registry import Entry, OptimizerInfo, OptimizerSpec, Registry, normalize, project
 
 
@@ -104,11 +107,56 @@ def test_a_target_is_a_class_or_says_where_one_is(target):
 
 
 def test_a_spec_keeps_no_hold_on_what_it_was_given():
-    defaults, tags = {"lr": 1.0}, ["a"]
-    spec = OptimizerSpec("x", Plain, tags=tags, defaults=defaults)
+    defaults, tags, space = {"lr": 1.0}, ["a"], {"lr": (0.1, 1.0), "eps": [1]}
+    spec = OptimizerSpec("x", Plain, tags=tags, defaults=defaults, search_space=space)
     defaults["lr"] = 2.0
     tags.append("b")
-    assert (spec.defaults, spec.tags) == ({"lr": 1.0}, ("a",))
+    space["eps"].append(2)
+    del space["lr"]
+    assert (spec.defaults, spec.tags, spec.search_space) == ({"lr": 1.0}, ("a",), {"lr": (0.1, 1.0), "eps": [1]})
+
+
+@pytest.mark.parametrize(
+    ("space", "kept"),
+    [
+        (None, None),
+        ({}, {}),
+        ({"lr": (1e-4, 1)}, {"lr": (1e-4, 1.0)}),
+        ({"betas": [(0.9, 0.99), None], "eps": [1]}, {"betas": [(0.9, 0.99), None], "eps": [1]}),
+    ],
+)
+def test_a_search_space_has_intervals_and_choices(space, kept):
+    assert OptimizerSpec("x", Plain, search_space=space).search_space == kept
+
+
+@pytest.mark.parametrize(
+    ("space", "kind", "text"),
+    [
+        ([("lr", (0.1, 1.0))], TypeError, "a mapping from names of hyper-parameters"),
+        ({1: (0.1, 1.0)}, TypeError, "a mapping from names of hyper-parameters"),
+        ({"lr": 0.1}, TypeError, r"'lr' needs \(low, high\) or a list of choices, not 0.1"),
+        ({"lr": "ab"}, TypeError, "'lr' needs"),
+        ({"lr": ("0.1", 1.0)}, TypeError, "'lr' needs"),
+        ({"lr": (True, 2.0)}, TypeError, "'lr' needs"),
+        ({"lr": (0.0, 1.0)}, ValueError, r"'lr' needs 0 < low < high, .* not \(0.0, 1.0\)"),
+        ({"lr": (1.0, 1.0)}, ValueError, "'lr' needs 0 < low < high"),
+        ({"lr": (1.0, math.inf)}, ValueError, "'lr' needs 0 < low < high, both finite"),
+        ({"lr": (math.nan, 1.0)}, ValueError, "'lr' needs 0 < low < high"),
+        ({"betas": (0.9, 0.99, 0.999)}, ValueError, "'betas' needs 0 < low < high"),
+        ({"betas": []}, ValueError, "'betas' has no choices"),
+    ],
+)
+def test_another_search_space_is_refused(space, kind, text):
+    with pytest.raises(kind, match=f"search_space of 'x': {text}"):
+        OptimizerSpec("x", Plain, search_space=space)
+
+
+def test_an_info_has_the_declared_space_or_one_around_the_rate():
+    declared = entry("x", search_space={"momentum": [0.5, 0.9]}, defaults={"lr": 0.3})
+    assert declared.info().search_space == {"momentum": [0.5, 0.9]}
+    assert entry("x", defaults={"lr": 0.3}).info().search_space == {"lr": (pytest.approx(0.01), pytest.approx(9.0))}
+    assert entry("x", defaults={"lr": 0.0}).info().search_space == {}
+    json.dumps(jsonable(declared.info()), allow_nan=False)
 
 
 @pytest.mark.parametrize("spellings", [("trainstation-lion", "Trainstation_Lion"), ("a.b", "a-b"), ("a--b", "A_.b")])
@@ -286,6 +334,40 @@ def test_the_defaults_of_a_spec_are_used_and_shown(script):
     assert (group["momentum"], group["nesterov"], group["lr"]) == (0.5, True, 1e-3)
 
 
+# Search spaces of what is installed
+
+
+def first_party():
+    for name in ts.list_optimizers():
+        entry = find_optimizer(name)
+        if entry.distribution.startswith("trainstation") and "peer" not in entry.spec.tags:
+            yield name
+
+
+@pytest.mark.parametrize("name", list(first_party()))
+def test_first_party_spaces_are_equally_wide_and_each_corner_makes_a_step(name):
+    space = find_optimizer(name).spec.search_space
+    low, high = space["lr"]
+    assert high / low == pytest.approx(1000)
+    assert low <= ts.optimizer_info(name).defaults["lr"] <= high
+    assert len(space) <= 3
+    assert all(isinstance(side, list) and len(side) <= 3 for key, side in space.items() if key != "lr")
+    for values in itertools.product(*space.values()):
+        p = ts.Tensor.ones((2, 2), requires_grad=True)
+        optimizer = ts.create_optimizer(name, [p], **dict(zip(space, values, strict=True)))
+        for _ in range(2):  # SOAP's first step moves nothing
+            optimizer.zero_grad()
+            p.sum().backward()
+            optimizer.step()
+        assert np.isfinite(p.data).all()
+        assert not (p.data == 1).all()
+
+
+def test_the_schedule_free_say_so():
+    tagged = set(ts.list_optimizers(tags="schedule-free"))
+    assert tagged == set(ts.list_optimizers("schedulefree_*"))
+
+
 # Creating and describing
 
 
@@ -337,8 +419,9 @@ def test_info_of_a_builtin():
         module="trainstation.optimizers.adam",
         file=ts.optimizers.adam.__file__,
         origin="builtin",
+        search_space=find_optimizer("adamw").spec.search_space,
     )
-    fields = "name summary defaults aliases tags paper rule distribution version module file origin"
+    fields = "name summary defaults aliases tags paper rule distribution version module file origin search_space"
     assert " ".join(field.name for field in dataclasses.fields(info)) == fields
 
 

@@ -1,4 +1,4 @@
-"""The command line: `trainstation list | info | plugins | cpu | check | new | bench | speed | compare`."""
+"""The command line: `trainstation list | info | plugins | check | new | bench | tune | speed | report | ...`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 import trainstation as ts
-from trainstation import cli_bench, cli_check, cli_new, cli_plugins
+from trainstation import cli_bench, cli_check, cli_new, cli_plugins, cli_results, cli_speed
 from trainstation.cli_common import Failure, as_json, plain
 
 __all__ = ["main"]
@@ -56,12 +56,15 @@ def cpu(as_json: bool) -> None:
 
 for command in (
     cli_bench.bench,
-    cli_bench.compare,
-    cli_bench.speed,
+    cli_bench.tune,
     cli_check.check,
     cli_new.new,
     cli_plugins.info,
     cli_plugins.list_,
     cli_plugins.plugins,
+    cli_results.compare,
+    cli_results.problems,
+    cli_results.report,
+    cli_speed.speed,
 ):
     main.add_command(command)

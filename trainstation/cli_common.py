@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import glob
+import os
+import shlex
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, redirect_stdout
+from datetime import UTC, datetime
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -19,7 +23,20 @@ from trainstation.bench import OUT
 if TYPE_CHECKING:
     from trainstation.registry import OptimizerInfo
 
-__all__ = ["Failure", "as_json", "cannot_be_used", "complete_name", "look_up", "out_folder", "output", "plain"]
+__all__ = [
+    "Failure",
+    "as_json",
+    "cannot_be_used",
+    "complete_name",
+    "endings",
+    "look_up",
+    "needs_the_extra",
+    "out_folder",
+    "output",
+    "plain",
+    "quote_command",
+    "stem",
+]
 
 as_json = click.option("--json", "as_json", is_flag=True, help="JSON on stdout, and nothing else there.")
 out_folder = click.option(
@@ -81,3 +98,44 @@ def cannot_be_used(name: str, error: Exception) -> str:
     """Say that an optimizer of this name could not be imported, and whose it is."""
     entry = plugins.find_optimizer(name)
     return f"{name!r} of {entry.distribution} {entry.version} cannot be used: {type(error).__name__}: {error}"
+
+
+def needs_the_extra(command: str) -> None:
+    """Fail unless the packages of the extra `bench` are there."""
+    missing = [module for module in ("rich", "matplotlib", "threadpoolctl", "jinja2") if find_spec(module) is None]
+    if missing:
+        # By folder: on the package index, the plain name may be somebody else's.
+        text = (
+            f"{command} needs {', '.join(missing)}; this brings it, in a clone of trainstation: "
+            'pip install -e ".[bench]"'
+        )
+        raise Failure(text)
+
+
+def stem(out: Path, command: str) -> Path:
+    """Return where a run's files go; the process tells apart two that start in the same second."""
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    return out / f"{command}-{stamp}-{os.getpid()}"
+
+
+@contextmanager
+def endings(out: Path, interrupted: Callable[[], None]) -> Iterator[None]:
+    """Turn a full disk and Ctrl-C into a line and an exit code; leave a reader that has gone to click."""
+    from trainstation.bench.rows import OutputError
+
+    try:
+        yield
+    except OutputError as error:
+        cause = error.__cause__
+        if isinstance(cause, OSError) and not isinstance(cause, BrokenPipeError):
+            text = f"cannot write to {out}: {cause.strerror or cause}"
+            raise Failure(text) from error
+        raise (cause or error) from None
+    except KeyboardInterrupt:
+        interrupted()
+        click.get_current_context().exit(130)
+
+
+def quote_command(command: str, out: Path, *words: str) -> str:
+    """Write a command as it is typed, with its folder if that is not the default."""
+    return shlex.join(["trainstation", command, *words, *([] if out == Path(OUT) else ["--out", str(out)])])

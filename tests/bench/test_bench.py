@@ -1,7 +1,5 @@
-import dataclasses
 import errno
 import io
-import itertools
 import json
 import math
 import signal
@@ -15,45 +13,25 @@ import fakes
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from hypothesis import assume, given, settings
-from hypothesis import strategies as st
 from rich.console import Console
 from threadpoolctl import threadpool_limits
+from toys import QUADRATIC
 
 import trainstation as ts
-from trainstation.bench import OUT, PROBLEM, report, runner
+from trainstation.bench import OUT, PROBLEM, summary, workers
+from trainstation.bench import plan as plan_module
 from trainstation.bench.live import Live
-from trainstation.bench.problems import BUILTIN, Problem
-from trainstation.bench.rows import Env, Point, Trial, Writer, environment, to_json
+from trainstation.bench.output import Output
+from trainstation.bench.plan import PROFILES, asked_for
+from trainstation.bench.problems import find_problems
+from trainstation.bench.resume import unfinished
+from trainstation.bench.rows import Env, OutputError, Point, Run, Trial, Writer, environment, to_json
 from trainstation.bench.session import Session
 from trainstation.cli import main
 
 BUILTINS = ["adam", "adamw", "sgd", "rmsprop"]
-SCHEMA = {"env": Env, "point": Point, "trial": Trial}
+SCHEMA = {"env": Env, "point": Point, "run": Run, "trial": Trial}
 TRIAL = "problem optimizer distribution version seed status metric best final steps secs step_us optimizer_us"
-
-
-class Quadratic:
-    """A task of no time: (p - 3)^2 in four elements."""
-
-    def __init__(self, seed):
-        self.p = ts.Tensor.randn(4, seed, requires_grad=True)
-
-    def parameters(self):
-        return [self.p]
-
-    def epoch(self):
-        return iter(range(5))
-
-    def loss(self, batch):
-        off = self.p - 3.0
-        return (off * off).sum()
-
-    def evaluate(self):
-        return float(np.exp(-np.abs(self.p.data - 3.0).max()))
-
-
-QUADRATIC = Problem("quadratic", "four elements", "closeness", 5, Quadratic)
 
 
 class Fails(ts.optimizers.SGD):
@@ -69,17 +47,6 @@ class Leaves(ts.optimizers.SGD):
 class Endless(ts.optimizers.SGD):
     def __init__(self, params=None, lr=1e-3, most=math.inf, how=np.float32):
         super().__init__(params, lr)
-
-
-class Poisons(ts.optimizers.SGD):
-    """Finite until the very last step."""
-
-    count = 0
-
-    def update(self, p, g, state, scalars):
-        self.count += 1
-        if self.count == 10:
-            p[...] = np.nan
 
 
 @pytest.fixture(autouse=True)
@@ -103,25 +70,10 @@ def register():
         ts.unregister_optimizer(name)
 
 
-def trial_of(name, seed=0, epochs=2, seconds=None, problem=QUADRATIC):
-    """Train the quadratic; the trial's row and what was noted on the way."""
-    points, shares = [], []
-    trial = runner.run_trial(
-        problem,
-        name,
-        seed,
-        "env",
-        epochs=epochs,
-        seconds=seconds,
-        on_point=points.append,
-        progress=lambda done, best: shares.append((done, best)),
-    )
-    return trial, points, shares
-
-
 def bench(out, *arguments, code=0):
     """Run the command; its result and the rows that it has written."""
-    result = CliRunner().invoke(main, ["bench", *arguments, "--out", str(out)])
+    which = [] if "--problem" in arguments else ["--problem", PROBLEM]
+    result = CliRunner().invoke(main, ["bench", *arguments, *which, "--out", str(out)])
     assert result.exit_code == code, result.output
     return result, rows_in(out)
 
@@ -147,51 +99,9 @@ def without_times(row):
 # What runs
 
 
-def test_sixty_seconds_are_shared_by_the_builtins():
-    assert runner.share(BUILTINS, 1) == runner.Schedule(BUILTINS, [], 13.5)
-
-
-@settings(deadline=None)
-@given(
-    others=st.lists(
-        st.text("abcxyz", min_size=1, max_size=4).filter(lambda n: n not in BUILTINS), max_size=60, unique=True
-    ),
-    builtins=st.lists(st.sampled_from(BUILTINS), unique=True),
-    seeds=st.integers(1, 40),
-    data=st.data(),
-)
-def test_share(others, builtins, seeds, data):
-    names = data.draw(st.permutations([*builtins, *others]))
-    assume(names)
-    schedule = runner.share(names, seeds)
-    running = set(schedule.names)
-    trials = len(schedule.names) * seeds
-    assert running >= set(builtins)
-    assert schedule.names == [name for name in names if name in running]
-    assert schedule.left_out == [name for name in names if name not in running]
-    assert trials > 0
-    assert schedule.seconds >= 2
-    if trials * 2 <= 54:
-        assert schedule.seconds * trials == pytest.approx(54)
-    else:  # what must run is longer than the minute
-        assert running == set(builtins) or len(running) == 1
-    if schedule.left_out:  # one more would not have fitted
-        assert (trials + seeds) * 2 > 54
-
-
-def test_without_names_the_builtins_come_first_and_peers_do_not_run(register):
-    register(Endless, "aaa_mine")
-    register(Endless, "aaa_peer", tags=("peer",))
-    chosen = runner.choose()
-    assert chosen[:4] == BUILTINS
-    assert chosen[4:] == sorted(chosen[4:])
-    assert "aaa_mine" in chosen
-    assert "aaa_peer" not in chosen
-
-
 def test_a_plugin_runs_beside_the_builtins_and_by_name(tmp_path):
     fakes.good(tmp_path, "trainstation-tiger", "tiger", "trainstation_tiger", "2.5")
-    done = fakes.command(tmp_path, "bench", "adam", "Tiger", "--epochs", "1")
+    done = fakes.command(tmp_path, "bench", "adam", "Tiger", "--epochs", "1", "--problem", PROBLEM)
     assert done.returncode == 0
     trials = kind(rows_in(tmp_path / OUT), "trial")
     assert [(row["optimizer"], row["distribution"], row["version"]) for row in trials] == [
@@ -210,7 +120,7 @@ def test_two_plugins_with_one_name_and_a_broken_one_are_all_in_the_rows(tmp_path
     )
     fakes.distribution(tmp_path, "two-lion", "3.0", module="two_lion", code=lazy)
     fakes.distribution(tmp_path, "hidden-puma", module="hidden_puma", code="1 / 0")
-    done = fakes.command(tmp_path, "bench", "--epochs", "1")
+    done = fakes.command(tmp_path, "bench", "--epochs", "1", "--problem", PROBLEM)
     assert done.returncode == 0
     trials = {row["optimizer"]: row for row in kind(rows_in(tmp_path / OUT), "trial")}
     assert list(trials)[:4] == BUILTINS
@@ -235,11 +145,11 @@ def test_rows_follow_the_schema(tmp_path):
         assert row["schema"] == "tsb/1"
         expected = {field for field in SCHEMA[row["kind"]].__dataclass_fields__ if field != "points"}
         assert set(row) == expected
-    assert [row["kind"] for row in rows] == ["env"] + ["point", "point", "point", "trial"] * 4
+    assert [row["kind"] for row in rows] == ["run", "env", *["point", "point", "point", "trial"] * 4, "run"]
     [env] = kind(rows, "env")
     assert (env["trainstation"], env["isa"]) == (ts.__version__, ts.kernels.isa())
     trials = kind(rows, "trial")
-    assert [(row["optimizer"], row["seed"]) for row in trials] == [("adamw", 0), ("adamw", 1), ("sgd", 0), ("sgd", 1)]
+    assert [(row["optimizer"], row["seed"]) for row in trials] == [("adamw", 0), ("sgd", 0), ("adamw", 1), ("sgd", 1)]
     assert len({row["run_id"] for row in trials}) == 4
     for row in trials:
         assert set(TRIAL.split()) <= set(row)
@@ -261,27 +171,28 @@ def test_rows_follow_the_schema(tmp_path):
     assert first[0] != first[1]
     for row in kind(rows, "point"):  # one seed, one start, whatever the optimizer
         assert row["step"] or row["val_metric"] == first[row["seed"]]
-    assert "adamw (seed 1)" in result.stdout
-    assert "[2/4] adamw, seed 1: done" in result.stdout
+    assert "n=2" in result.stdout
+    assert "[3/4] mnist5k_mlp, adamw, default, seed 1: done, accuracy " in result.stdout
 
 
 def test_files_go_to_the_folder_and_are_named_at_start_and_end(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    result = CliRunner().invoke(main, ["bench", "sgd", "--epochs", "1"])
+    result = CliRunner().invoke(main, ["bench", "sgd", "--epochs", "1", "--problem", PROBLEM])
     assert result.exit_code == 0
     assert [path.name for path in tmp_path.iterdir()] == [OUT]
     picture, rows = sorted((tmp_path / OUT).iterdir(), key=lambda path: path.suffix, reverse=True)
     assert (picture.suffix, rows.suffix, picture.stem) == (".png", ".jsonl", rows.stem)
     assert picture.read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
     lines = result.stdout.splitlines()
-    assert lines[0].endswith("; 1 optimizer, 1 epoch each")
-    assert lines[1].endswith(f"rows go to {rows.relative_to(tmp_path)}")
-    assert lines[-2:] == [f"rows:    {rows.relative_to(tmp_path)}", f"picture: {picture.relative_to(tmp_path)}"]
-    assert any(line.startswith("[1/1] sgd: done, accuracy ") for line in lines)
+    where = rows.relative_to(tmp_path)
+    assert lines[0] == f"mnist5k_mlp: 1 optimizer, as registered, 1 seed, 1 epoch each; rows go to {where}"
+    assert lines[-3:-1] == [f"rows:    {where}", f"picture: {picture.relative_to(tmp_path)}"]
+    assert lines[-1] == "all of it as a page: trainstation report"
+    assert any(line.startswith("[1/1] mnist5k_mlp, sgd, default, seed 0: done, accuracy ") for line in lines)
     for heading in ("optimizer", "distribution", "test accuracy", "final loss", "us / step", "us in optimizer"):
         assert heading in result.stdout
 
-    for text in ("Did not fit", "sgd: done: ", "seed"):
+    for text in ("Did not fit", "sgd: done: ", "n=1"):
         assert text not in result.stdout
 
 
@@ -309,7 +220,7 @@ def test_a_picture_that_cannot_be_written_keeps_the_rows(tmp_path, monkeypatch):
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(report, "draw", full)
+    monkeypatch.setattr(summary, "draw", full)
     result, rows = bench(tmp_path / "out", "sgd", "--epochs", "1", code=2)
     assert result.stderr == f"Error: cannot write to {tmp_path / 'out'}: No space left on device\n"
     assert len(kind(rows, "trial")) == 1
@@ -318,7 +229,7 @@ def test_a_picture_that_cannot_be_written_keeps_the_rows(tmp_path, monkeypatch):
 def test_json_lines_are_the_rows_and_nothing_else(tmp_path):
     result, rows = bench(tmp_path / "out", "sgd", "--epochs", "1", "--json")
     assert [strict(line) for line in result.stdout.splitlines()] == rows
-    assert "[1/1] sgd: done" in result.stderr
+    assert "[1/1] mnist5k_mlp, sgd, default, seed 0: done" in result.stderr
 
 
 def test_adam_learns_to_read(tmp_path):
@@ -327,81 +238,13 @@ def test_adam_learns_to_read(tmp_path):
     assert trial["best"] >= 0.94
 
 
-def test_what_did_not_fit_is_listed_with_its_command(tmp_path, capsys):
-    schedule = runner.Schedule(["sgd"], ["lion", "zoo/tiger"], None)
-    for problem, option in (
-        (BUILTIN[PROBLEM], ""),
-        (replace(BUILTIN[PROBLEM], name="zoo/zebra"), " --problem zoo/zebra"),
-    ):
-        Session(tmp_path / "a b" / "stem", problem, schedule, 1, 2, None).run()
-        command = f"trainstation bench lion zoo/tiger --epochs 1 --seeds 2{option} --out '{tmp_path}/a b'"
-        assert f"Did not fit into the minute; run with: {command}\n" in capsys.readouterr().out
-
-
 # Trials
 
 
 def test_the_same_seed_gives_the_same_losses(tmp_path):
     runs = [bench(tmp_path / str(number), *BUILTINS, "--epochs", "1")[1] for number in range(2)]
-    for one, two in zip(*(rows[1:] for rows in runs), strict=True):
+    for one, two in zip(*(rows[2:-1] for rows in runs), strict=True):
         assert without_times(one) == without_times(two)
-
-
-def test_a_trial_of_epochs(register):
-    trial, points, shares = trial_of("sgd", epochs=3)
-    assert (trial.status, trial.steps, trial.epochs) == ("done", 15, 3)
-    assert [point.step for point in points] == [0, 5, 10, 15]
-    assert [done for done, _ in shares] == pytest.approx([step / 15 for step in range(1, 16)])
-    assert points == trial.points
-    assert points[0].val_metric < trial.final == trial.best
-
-
-def test_a_trial_of_a_time_ends_and_is_measured(monkeypatch):
-    clock = itertools.count()  # ticks when it is read: four times in a step, then once for the trial
-    monkeypatch.setattr(runner.time, "perf_counter", lambda: float(next(clock)))
-    trial, points, shares = trial_of("sgd", epochs=None, seconds=35)
-    assert (trial.status, trial.steps, trial.epochs) == ("done", 7, 1.4)
-    assert [point.step for point in points] == [0, 5, 7]
-    assert [point.secs for point in points] == [0, 15, 21]
-    assert [done for done, _ in shares] == pytest.approx([step / 7 for step in range(1, 8)])
-    assert (trial.secs, trial.step_us, trial.optimizer_us) == (21, 3e6, 2e6)
-
-
-def test_weights_are_evaluated_where_the_optimizer_wants_it(register):
-    said = []
-
-    class Elsewhere(ts.optimizers.SGD):
-        def eval(self):
-            said.append("eval")
-
-        def train(self):
-            said.append("train")
-
-        def step(self, parameters=None):
-            said.append("step")
-
-    class Watched(Quadratic):
-        def evaluate(self):
-            said.append("evaluate")
-            return super().evaluate()
-
-    register(Elsewhere, "elsewhere")
-    trial_of("elsewhere", epochs=1, problem=dataclasses.replace(QUADRATIC, start=Watched))
-    evaluation = ["eval", "evaluate", "train"]
-    assert said == [*evaluation, *["step"] * 5, *evaluation]
-
-
-@pytest.mark.parametrize("lr", [1e3, 1e6, 1e30])
-def test_a_run_that_turns_non_finite_is_diverged(register, lr):
-    register(ts.optimizers.SGD, "steep", defaults={"lr": lr})
-    trial, _, _ = trial_of("steep", epochs=100)
-    assert (trial.status, trial.final, trial.final_loss) == ("diverged", None, None)
-    assert "non-finite" in trial.reason
-
-
-def test_a_last_step_that_poisons_the_weights_is_diverged(register):
-    register(Poisons, "poisons")
-    assert trial_of("poisons", epochs=2)[0].status == "diverged"
 
 
 def test_a_diverging_and_a_failing_optimizer_do_not_disturb_the_others(tmp_path, register):
@@ -435,47 +278,149 @@ def test_a_table_of_nothing_but_errors(tmp_path, register):
     assert "leaves: error: SystemExit: 4" in result.stdout
 
 
-# Progress and Ctrl-C
+# Progress, Ctrl-C, and going on
 
 
 def test_a_terminal_shows_bars():
+    plan = replace(PROFILES["smoke"], names=("sgd", "adam"), epochs=1)
     shown = io.StringIO()
-    with Live(Console(file=shown, force_terminal=True, width=100), 2) as live:
-        for name in ("sgd", "adam"):
-            live.begin(name)
-            live.progress(0.5, 0.25)
-            live.end(trial_of(name)[0])
-    assert "[1/2] sgd" in shown.getvalue()
-    assert "[2/2] adam" in shown.getvalue()
+    console = Console(file=shown, force_terminal=True, width=120)
+    with Live(console, plan, {"toy": QUADRATIC}, lambda _: 1.0) as live:
+        live._drawn = 0.0
+        for slot, job in enumerate(plan.first(QUADRATIC)):
+            live.begin(slot, job)
+            live._drawn -= 1  # a tenth of a second is over
+            live.progress(slot, 0.5, 0.25)
+        live.end(job)
+        live._drawn -= 1
+        live.progress(0, 0.75, 0.5)
+    text = shown.getvalue()
+    for part in ("toy, sgd, default, seed 0", "toy, adam, default, seed 0", "best 0.25", "1 of 2 trials", " 88%"):
+        assert part in text
 
 
-def test_an_interrupt_says_what_is_kept_and_how_to_go_on(tmp_path, monkeypatch):
-    run, begun = runner.run_trial, []
+def test_lines_of_progress_say_what_is_left(capsys):
+    plan = replace(PROFILES["smoke"], names=("sgd", "adam"), epochs=1)
+    live = Live(Console(width=120), plan, {"toy": QUADRATIC}, lambda _: 1.0)
+    job, other = plan.first(QUADRATIC)
+    live.begin(0, job)
+    live.end(job)
+    live.begin(0, other)
+    live._drawn = live._printed = -100.0
+    live.progress(0, 0.5, 0.25)
+    said = capsys.readouterr().out
+    assert said.startswith("1 of 2 trials, 75%, about 0:")
+    assert said.endswith(" left; toy, adam, default, seed 0: 50%, best 0.25\n")
 
-    def interrupted(problem, name, seed, *rest, **options):
-        begun.append(name)
-        if len(begun) == 4:
+
+def test_quiet_shows_the_result_only(tmp_path):
+    result, rows = bench(tmp_path / "out", "sgd", "--epochs", "1", "--quiet")
+    assert result.stdout.startswith("mnist5k_mlp: MLP")
+    assert "[1" not in result.stdout
+    assert len(kind(rows, "trial")) == 1
+
+
+def test_what_did_not_fit_is_listed_with_its_command(tmp_path, capsys):
+    plan = replace(PROFILES["smoke"], names=("sgd",), left_out=("lion", "zoo/tiger"), epochs=1)
+    out = Output(tmp_path / "stem", None)
+    Session(out, plan, [QUADRATIC], 1, options=["--seeds", "2", "--out", "a b"]).run()
+    command = "trainstation bench lion zoo/tiger --seeds 2 --out 'a b'"
+    assert f"Did not fit into the minute; run with: {command}\n" in capsys.readouterr().out
+
+
+def interrupt_after(monkeypatch, count):
+    run, begun = workers.run_trial, []
+
+    def interrupted(problem, job, *rest, **options):
+        begun.append(job)
+        if len(begun) > count:
             raise KeyboardInterrupt
-        return run(QUADRATIC, name, seed, *rest, **options)
+        return run(problem, job, *rest, **options)
 
-    monkeypatch.setattr(runner, "run_trial", interrupted)
-    result, rows = bench(tmp_path / "out", "ADAM", "sgd", "rmsprop", "--epochs", "1", "--seeds", "2", code=130)
-    assert [row["optimizer"] for row in kind(rows, "trial")] == ["adam", "adam", "sgd"]
+    monkeypatch.setattr(workers, "run_trial", interrupted)
+    return begun
+
+
+@pytest.mark.parametrize("options", [["--epochs", "1"], ["--track", "both", "--trials", "2"]])
+def test_after_an_interrupt_the_same_command_goes_on(tmp_path, monkeypatch, options):
+    words = ["ADAM", "sgd", "--seeds", "2", "--problem", "quadratic", *options]
+    with monkeypatch.context() as patched:
+        interrupt_after(patched, 3)
+        result = CliRunner().invoke(main, ["bench", *words, "--out", str(tmp_path)])
+    assert result.exit_code == 130
+    first = rows_in(tmp_path)
+    assert [row["optimizer"] for row in kind(first, "trial")] == ["adam", "sgd", "adam"]
     assert "Interrupted. 3 finished trials kept in " in result.output
-    assert f"Go on with: trainstation bench sgd rmsprop --epochs 1 --seeds 2 --out {tmp_path}/out" in result.output
+    again = (
+        f"The same command goes on with the {'1' if '--epochs' in options else '9'} left: trainstation bench ADAM sgd "
+    )
+    assert again in result.output
     assert "Traceback" not in result.output
+    result, rows = bench(tmp_path, *words)  # one file still: it is that run which goes on
+    assert rows[: len(first)] == first
+    assert "3 trials of them from earlier runs" in result.output
+    total = 4 if "--epochs" in options else 12
+    trials = kind(rows, "trial")
+    assert len(trials) == total
+    assert len({(row["optimizer"], row["seed"], row["track"], row["trial"]) for row in trials}) == total
+    assert [row["finished"] for row in kind(rows, "run")] == [False, False, True]
+
+
+def test_a_minute_that_was_interrupted_goes_on_and_one_that_was_not_begins_anew(tmp_path, monkeypatch):
+    monkeypatch.setattr(plan_module, "BUDGET", 6.0)
+    monkeypatch.setattr(plan_module, "RESERVE", 5.9)
+    monkeypatch.setattr(plan_module, "LEAST", 0.05)
+    words = ["adam", "sgd", "--problem", "quadratic"]
+    with monkeypatch.context() as patched:
+        interrupt_after(patched, 1)
+        assert CliRunner().invoke(main, ["bench", *words, "--out", str(tmp_path)]).exit_code == 130
+    _, rows = bench(tmp_path, *words)
+    assert [row["optimizer"] for row in kind(rows, "trial")] == ["adam", "sgd"]
+    result = CliRunner().invoke(main, ["bench", *words, "--out", str(tmp_path)])
+    assert result.exit_code == 0
+    assert "earlier runs" not in result.output
+    assert len(list(tmp_path.glob("*.jsonl"))) == 2
+
+
+def test_finished_trials_are_not_run_again_unless_asked(tmp_path, monkeypatch):
+    words = ["bench", "sgd", "--epochs", "1", "--problem", "quadratic", "--out", str(tmp_path)]
+    begun = interrupt_after(monkeypatch, 100)
+    for more, runs in ([], 1), ([], 1), (["--seeds", "2"], 2), (["--fresh"], 3), (["--epochs", "2"], 4):
+        assert CliRunner().invoke(main, [*words, *more]).exit_code == 0
+        assert len(begun) == runs
+
+
+def test_a_file_that_is_being_written_to_is_nobody_elses(tmp_path):
+    plan = replace(PROFILES["smoke"], names=("sgd",), epochs=1)
+    writer = Writer(tmp_path / "bench-1.jsonl")
+    writer.write(Run("bench-1", asked_for(plan, [QUADRATIC]), finished=False))
+    assert unfinished(tmp_path, asked_for(plan, [QUADRATIC])) is None
+    writer.close()
+    assert unfinished(tmp_path, asked_for(plan, [QUADRATIC])).stem == tmp_path / "bench-1"
+    assert unfinished(tmp_path, asked_for(replace(plan, seeds=2), [QUADRATIC])) is None
+    writer = Writer(tmp_path / "x.jsonl")
+    with pytest.raises(OutputError):
+        Writer(writer.path)
+    writer.close()
+
+
+def test_what_a_kill_has_torn_is_dropped_when_the_file_goes_on(tmp_path):
+    path = tmp_path / "rows.jsonl"
+    path.write_text('{"whole": 1}\n{"to', encoding="utf-8")
+    writer = Writer(path)
+    writer.write(environment())
+    writer.close()
+    whole, row = path.read_text(encoding="utf-8").splitlines()
+    assert whole == '{"whole": 1}'
+    assert strict(row)["kind"] == "env"
 
 
 def test_without_epochs_the_minute_is_shared(tmp_path, monkeypatch):
-    def interrupted(*_, epochs, seconds, **options):
-        raise KeyboardInterrupt(epochs, seconds)
-
-    monkeypatch.setattr(runner, "run_trial", interrupted)
+    interrupt_after(monkeypatch, 0)
     result, rows = bench(tmp_path / "out", *BUILTINS, "--seeds", "3", code=130)
-    assert result.stdout.splitlines()[0].endswith("; 4 optimizers, 4.5 s, evaluations included, each")
+    assert "4 optimizers, as registered, 3 seeds, 4.5 s, evaluations included, each; " in result.stdout
     assert "Interrupted. 0 finished trials kept in " in result.output
-    assert f"Go on with: trainstation bench {' '.join(BUILTINS)} --seeds 3 --out " in result.output
-    assert [row["kind"] for row in rows] == ["env"]
+    assert [row["kind"] for row in rows] == ["run", "env"]
 
 
 def test_ctrl_c_keeps_the_finished_rows(tmp_path):
@@ -483,7 +428,7 @@ def test_ctrl_c_keeps_the_finished_rows(tmp_path):
     code = "import runpy, signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
     code += "runpy.run_module('trainstation', run_name='__main__')"
     process = subprocess.Popen(
-        [sys.executable, "-c", code, "bench", "sgd", "adam", "adamw", "--epochs", "20"],
+        [sys.executable, "-c", code, "bench", "sgd", "adam", "--problem", PROBLEM, "--epochs", "20"],
         cwd=tmp_path,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -497,5 +442,23 @@ def test_ctrl_c_keeps_the_finished_rows(tmp_path):
     assert process.returncode == 130
     assert [row["optimizer"] for row in kind(rows_in(tmp_path / OUT), "trial")] == ["sgd"]
     assert "Interrupted. 1 finished trial kept in trainstation-bench/bench-" in said
-    assert "Go on with: trainstation bench adam adamw --epochs 20\n" in said
+    assert f"goes on with the 1 left: trainstation bench sgd adam --problem {PROBLEM} --epochs 20\n" in said
     assert errors == ""
+
+
+def test_a_search_says_where_the_best_points_lie(tmp_path):
+    words = ["tune", "sgd", "--problem", "quadratic", "--trials", "3", "--seeds", "2", "--out", str(tmp_path)]
+    result = CliRunner().invoke(main, words)
+    assert result.exit_code == 0, result.output
+    rows = rows_in(tmp_path)
+    assert [row["track"] for row in kind(rows, "trial")] == ["tuning"] * 3 + ["tuned"] * 2
+    assert result.stdout.splitlines()[-1].startswith("quadratic, sgd: lr=")
+
+
+def test_problems_are_listed():
+    text = CliRunner().invoke(main, ["problems"])
+    listed = strict(CliRunner().invoke(main, ["problems", "--json"]).stdout)
+    assert [each["name"] for each in listed] == list(find_problems())
+    for each in listed:
+        assert any(line.startswith(each["name"]) for line in text.stdout.splitlines())
+    assert CliRunner().invoke(main, ["bench", "--problem", "nonsense"]).exit_code == 2

@@ -1,11 +1,20 @@
 import hashlib
 import re
 from importlib import resources
+from pathlib import Path
 
 import numpy as np
+import pytest
 
-from trainstation.bench.problems import BUILTIN, mnist_5k, shakespeare
+from trainstation.bench.problems import BUILTIN, data, mnist_5k, shakespeare
 
+TABLES = {
+    "digits": ("87ff0c9e40dc7e2c0e34e7257799c2e3f3aec1a016363bb11cad869ec428a826", "features", "labels"),
+    "breast_cancer": ("079df9a525cd8263cd770769db093248e5392c693106cff9ff8c0913306181dc", "features", "labels"),
+    "diabetes": ("70a45af6bc04fb77f713e6aca86019c4707501ef0cbd17c743d74f7a9ca8bf11", "features", "targets"),
+    "letter": ("d48411132dcc4e5e05b8a0a49c173b11ce11696e89e9fc654ab802150c869213", "features", "labels"),
+    "randhie": ("734668cf27c113f5941526fa75dad896a6d1b07a448aaeab5274d430056ce8d0", "features", "targets"),
+}
 DIGEST = "809ec085d551285cf9efad12c42a6aead98c62f96eb9936cc5b778870773e50d"
 TEXT_DIGEST = "d9c988e6f5a6f684fc98cd52a3965e4a525c450b5cc2ea377baa339e0831bc6d"
 
@@ -57,16 +66,38 @@ def test_an_epoch_shows_every_image_once():
     assert not np.array_equal(again[0], batches[0])
 
 
-def test_a_seed_starts_one_task():
-    problem = BUILTIN["mnist5k_mlp"]
-    assert (problem.metric, "mnist" in problem.name) == ("accuracy", True)
-    one, same, other = problem.start(1), problem.start(1), problem.start(2)
-    for a, b, c in zip(one.parameters(), same.parameters(), other.parameters(), strict=True):
-        assert a.data.tobytes() == b.data.tobytes()
-        assert a.data.tobytes() != c.data.tobytes()
-    for a, b in zip(one.epoch(), same.epoch(), strict=True):
-        assert np.array_equal(a, b)
-    assert one.evaluate() == same.evaluate()
+@pytest.mark.parametrize("name", TABLES)
+def test_the_tables_are_those_that_the_package_names(name):
+    digest, *names = TABLES[name]
+    with resources.as_file(file(f"{name}.npz")) as path, np.load(path, allow_pickle=False) as data:
+        assert data.files == names
+        arrays = [data[each] for each in names]
+    assert hashlib.sha256(b"".join(array.tobytes() for array in arrays)).hexdigest() == digest
+    listed = file("DATA.md").read_text(encoding="utf-8")
+    assert digest in listed
+    for each, array in zip(names, arrays, strict=True):
+        assert f"`{each}` {array.shape} {array.dtype}" in listed
+
+
+@pytest.mark.parametrize("load", [data.digits, data.diabetes, data.letter, data.randhie, mnist_5k])
+def test_a_fifth_is_held_out(load):
+    split = load()
+    held_out = len(split.test_inputs) / (len(split.inputs) + len(split.test_inputs))
+    assert 0.19 < held_out < 0.21
+    assert len(split.inputs) == len(split.targets)
+    assert len(split.test_inputs) == len(split.test_targets)
+    assert split.inputs.dtype == np.float32
+    assert np.isfinite(split.inputs).all()
+
+
+def test_tables_are_standardised_by_what_is_trained_on():
+    for inputs in (data.diabetes().inputs, data.letter().inputs, data.randhie().inputs, data.breast_cancer()[0]):
+        assert np.allclose(inputs.mean(axis=0, dtype=np.float64), 0, atol=1e-5)
+        assert np.allclose(inputs.std(axis=0, dtype=np.float64), 1, atol=1e-4)
+
+
+def test_the_data_are_small():
+    assert sum(each.stat().st_size for each in Path(str(file(""))).iterdir()) < 2.4e6
 
 
 def test_the_text_is_the_one_that_the_package_names():

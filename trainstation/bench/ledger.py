@@ -19,6 +19,7 @@ KINDS: dict[str, type[Any]] = {
     "env": rows.Env,
     "path": rows.Path,
     "point": rows.Point,
+    "run": rows.Run,
     "speed": rows.Speed,
     "trial": rows.Trial,
 }
@@ -32,6 +33,7 @@ class Ledger:
     """
 
     envs: list[rows.Env] = field(default_factory=list)
+    runs: list[rows.Run] = field(default_factory=list)
     trials: list[rows.Trial] = field(default_factory=list)
     speeds: list[rows.Speed] = field(default_factory=list)
     diagnostics: list[rows.Diagnostic] = field(default_factory=list)
@@ -53,6 +55,8 @@ class Ledger:
                 match row:
                     case rows.Env():
                         ledger.envs.append(row)
+                    case rows.Run():
+                        ledger.runs.append(row)
                     case rows.Point():
                         points.setdefault(row.run_id, []).append(row)
                     case rows.Trial():

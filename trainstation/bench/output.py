@@ -28,17 +28,19 @@ class Output:
         rows: the file of rows.
         picture: the file of the picture.
         console: for people.
+        progress: the same, but silent in a quiet run.
 
     """
 
-    def __init__(self, stem: Path, lines: TextIO | None) -> None:
-        """Prepare; nothing is written yet."""
+    def __init__(self, stem: Path, lines: TextIO | None, *, quiet: bool = False) -> None:
+        """Prepare; nothing is written yet. Of words, `quiet` leaves those that were not asked for."""
         self.rows, self.picture = stem.with_suffix(".jsonl"), stem.with_suffix(".png")
         self._lines = lines
         self._writer: Writer | None = None
         self.console = _Console(stderr=lines is not None)
         if not self.console.is_terminal:
             self.console = _Console(stderr=lines is not None, width=WIDTH)
+        self.progress = _Console(stderr=lines is not None, width=self.console.width, quiet=quiet)
 
     @property
     def is_json(self) -> bool:
@@ -48,6 +50,10 @@ class Output:
     def say(self, text: str) -> None:
         """Show a line, as it is."""
         self.console.print(text, highlight=False, markup=False, soft_wrap=True)
+
+    def tell(self, text: str) -> None:
+        """Show a line that a quiet run does not."""
+        self.progress.print(text, highlight=False, markup=False, soft_wrap=True)
 
     def open(self) -> None:
         """Make the file; OutputError if it cannot be."""

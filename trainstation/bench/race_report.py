@@ -12,8 +12,8 @@ from rich.table import Table
 
 from trainstation.bench import stats
 from trainstation.bench.output import counted
-from trainstation.bench.report import COLOURS, STYLES
 from trainstation.bench.rows import Speed
+from trainstation.bench.summary import COLOURS, STYLES
 
 __all__ = ["draw", "lines", "setting", "tables"]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
@@ -11,7 +12,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from threadpoolctl import threadpool_info
@@ -29,10 +30,12 @@ __all__ = [
     "Path",
     "Point",
     "Row",
+    "Run",
     "Speed",
     "Trial",
     "Writer",
     "environment",
+    "is_written_to",
     "to_json",
 ]
 
@@ -60,6 +63,17 @@ class Env:
     started_at: str
     schema: str = SCHEMA
     kind: str = "env"
+
+
+@dataclass(frozen=True)
+class Run:
+    """The first row of a run, and once more, finished, its last: what was asked for."""
+
+    run: str
+    plan: dict[str, Any]
+    finished: bool
+    schema: str = SCHEMA
+    kind: str = "run"
 
 
 @dataclass(frozen=True)
@@ -220,7 +234,7 @@ class Speed:
     kind: str = "speed"
 
 
-Row = Diagnostic | Env | Path | Point | Speed | Trial
+Row = Diagnostic | Env | Path | Point | Run | Speed | Trial
 
 
 def environment() -> Env:
@@ -262,17 +276,33 @@ class OutputError(BaseException):
 
 
 class Writer:
-    """Appends rows to a file, and hands each line on as well; OutputError if it cannot."""
+    """Appends rows to a file, and hands each line on as well; OutputError if it cannot.
+
+    The file is locked, so that no other process takes it for a run that was interrupted.
+    """
 
     def __init__(self, path: pathlib.Path, also: Callable[[str], None] | None = None) -> None:
-        """Make the file and its folder."""
+        """Make the file and its folder; of a file that is there, drop what a kill has left of a line."""
         self.path = path
         self._also = also
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = path.open("a", encoding="utf-8")
+            self._file = path.open("a+", encoding="utf-8")
         except OSError as error:
             raise OutputError from error
+        try:
+            _lock(self._file)
+            self._drop_torn_line()
+        except OSError as error:
+            self._file.close()
+            raise OutputError from error
+
+    def _drop_torn_line(self) -> None:
+        end = self._file.seek(0, os.SEEK_END)
+        with self.path.open("rb") as file:
+            whole = file.read().rfind(b"\n") + 1
+        if whole < end:
+            self._file.truncate(whole)
 
     def write(self, row: Row) -> None:
         """Append one row; it is on its way to the disk when this returns."""
@@ -288,3 +318,17 @@ class Writer:
     def close(self) -> None:
         """Close the file."""
         self._file.close()
+
+
+def _lock(file: IO[str]) -> None:
+    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def is_written_to(path: pathlib.Path) -> bool:
+    """Whether a process has a Writer on this file."""
+    try:
+        with path.open(encoding="utf-8") as file:
+            _lock(file)
+    except OSError:
+        return True
+    return False

@@ -3,110 +3,215 @@
 from __future__ import annotations
 
 import shlex
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
-from typing import TextIO
+from typing import Any
 
 import numpy as np
 
-from trainstation.bench import OUT, PROBLEM, report, rows, runner
-from trainstation.bench.live import Live
+from trainstation.bench import OUT, rows, search, summary
+from trainstation.bench.diagnostics import diagnose
+from trainstation.bench.landscapes import LANDSCAPES, walk
+from trainstation.bench.ledger import Ledger
+from trainstation.bench.live import Live, label
 from trainstation.bench.output import Output, counted
+from trainstation.bench.plan import Plan, asked_for, best_of
 from trainstation.bench.problems import Problem
+from trainstation.bench.provenance import code_hash
+from trainstation.bench.resume import Kept
+from trainstation.bench.training import Job, one_thread
+from trainstation.bench.workers import run_jobs
+from trainstation.plugins import find_optimizer
 
 __all__ = ["Session"]
 
+FEW = 60  # trials that are worth a line each
+WARM_UP = 10  # batches
+BACK = 1.5  # a step takes about so many times as long as its loss and gradients, evaluations included
+
 
 class Session:
-    """Runs a schedule. With `lines` the rows go there too, and all that is for people to stderr."""
+    """Runs a plan. With `--json` the rows go to stdout too, and all that is for people to stderr."""
 
     def __init__(
         self,
-        stem: Path,
-        problem: Problem,
-        schedule: runner.Schedule,
-        epochs: int | None,
-        seeds: int,
-        lines: TextIO | None,
+        out: Output,
+        plan: Plan,
+        problems: Sequence[Problem],
+        processes: int,
+        *,
+        known: Ledger | None = None,
+        named: Sequence[str] = (),
+        options: Sequence[str] = (),
     ) -> None:
-        """Prepare; nothing is written yet."""
-        self._out, self._schedule, self._epochs, self._seeds = Output(stem, lines), schedule, epochs, seeds
-        self._problem = problem
-        self._trials: list[rows.Trial] = []
+        """Prepare; nothing is written yet.
+
+        Args:
+            out: the console and the files; a file that is there is continued.
+            plan: what to run.
+            problems: on what, in this order.
+            processes: how many trials run side by side.
+            known: rows of earlier runs; the trials that this run would repeat are taken from there.
+            named: optimizers that the command named.
+            options: of the command, both to say how to go on.
+
+        """
+        self._out, self._plan, self._processes = out, plan, processes
+        self._problems: Mapping[str, Problem] = {problem.name: problem for problem in problems}
+        self._known = known or Ledger()
+        self._named, self._options = named, options
+        self._costs: dict[str, float] = {}
+        self.asked = asked_for(plan, problems)
+        self.trials: list[rows.Trial] = []
+        self._kept = 0
+        self._count = plan.count() * len(problems)
 
     def run(self) -> None:
-        """Run all trials, then show the table and draw the picture."""
-        schedule, problem, out = self._schedule, self._problem, self._out
+        """Run all trials, then show the tables and draw the picture."""
+        plan, out = self._plan, self._out
         env = rows.environment()
+        kept = Kept(self._known.trials, env.env_id)
         out.open()
-        slices = f"{schedule.seconds:.1f} s, evaluations included," if schedule.seconds else ""
-        limit = slices or counted(self._epochs or 0, "epoch")
-        optimizers = counted(len(schedule.names), "optimizer")
-        out.say(f"{problem.name}: {problem.summary}; {optimizers}, {limit} each")
-        out.say(f"{env.cpu_model}, {env.cores} cores, {env.isa} kernels; rows go to {out.rows}")
+        out.tell(f"{self._describe()}; rows go to {out.rows}")
+        out.tell(f"{env.cpu_model}, {env.cores} cores, {env.isa} kernels; each trial on one thread")
         try:
+            out.write(rows.Run(out.rows.stem, self.asked, finished=False))
             out.write(env)
             self._warm_up()
-            with Live(out.console, len(schedule.names) * self._seeds) as live:
-                for name, seed in product(schedule.names, range(self._seeds)):
-                    live.begin(f"{name}, seed {seed}" if self._seeds > 1 else name)
-                    trial = runner.run_trial(
-                        problem,
-                        name,
-                        seed,
-                        env.env_id,
-                        epochs=self._epochs,
-                        seconds=schedule.seconds,
-                        on_point=out.write,
-                        progress=live.progress,
-                    )
-                    self._trials.append(trial)
-                    out.write(trial)
-                    live.end(trial)
+            with Live(out.progress, plan, self._problems, self._cost) as live:
+                for problem in self._problems.values():
+                    found = self._run(plan.first(problem), kept, env.env_id, live)
+                    tuning = [trial for trial in found if trial.track == "tuning"]
+                    self._run(plan.second(problem, tuning), kept, env.env_id, live)
+            if plan.profile != "smoke":
+                self._diagnose(env.env_id)
+            out.write(rows.Run(out.rows.stem, self.asked, finished=True))
         finally:
             out.close()
         self._finish()
 
+    def _describe(self) -> str:
+        plan = self._plan
+        each = f"{plan.seconds:.1f} s, evaluations included," if plan.seconds else ""
+        each = each or (counted(plan.epochs, "epoch") if plan.epochs else "a budget of steps")
+        search = f"tuned with {counted(plan.trials, 'trial')}" if "tuned" in plan.tracks else ""
+        how = " and ".join([word for word in ("as registered" * ("default" in plan.tracks), search) if word])
+        optimizers, seeds = counted(len(plan.names), "optimizer"), counted(plan.seeds, "seed")
+        return f"{', '.join(self._problems)}: {optimizers}, {how}, {seeds}, {each} each"
+
     def _warm_up(self) -> None:
-        """Load the data, wake the BLAS threads and the processor, so that the first trial does not pay for it."""
-        task = self._problem.start(0)
-        with np.errstate(all="ignore"):
-            for batch in task.epoch():
-                task.loss(batch).backward()
+        """Load the data and wake the processor, so that no trial pays for it; see what a step costs."""
+        for name, problem in self._problems.items():
+            with one_thread(), np.errstate(all="ignore"):
+                task = problem.start(0)
+                batches = [batch for batch, _ in zip(task.epoch(), range(WARM_UP), strict=False)]
+                for _ in range(2):
+                    begin = time.perf_counter()
+                    for batch in batches:
+                        task.loss(batch).backward()
+            self._costs[name] = (time.perf_counter() - begin) / len(batches)
+
+    def _cost(self, job: Job) -> float:
+        """Return about how many seconds of the run a trial takes."""
+        steps = self._plan.steps(self._problems[job.problem])
+        return (job.seconds or self._costs[job.problem] * BACK * steps) / self._processes
+
+    def _run(self, jobs: Sequence[Job], kept: Kept, env_id: str, live: Live) -> list[rows.Trial]:
+        """Run what no row is there for; return all trials, kept ones first."""
+        found, left = [], []
+        for job in jobs:
+            trial = kept.find(job, self._problems[job.problem])
+            if trial is None:
+                left.append(job)
+            else:
+                found.append(trial)
+                self._kept += 1
+                live.end(job)
+        self.trials += found
+        for job, trial, points in run_jobs(left, self._problems, env_id, self._processes, live):
+            for point in points:
+                self._out.write(point)
+            trial.points[:] = points
+            self._out.write(trial)
+            found.append(trial)
+            self.trials.append(trial)
+            live.end(job)
+            if self._count <= FEW or trial.status == "error":
+                self._say(job, trial)
+        return found
+
+    def _diagnose(self, env_id: str) -> None:
+        """Run the diagnostics and walk the landscapes, but for those of the same code that there are rows of."""
+        known = {(row.optimizer, row.code_hash) for row in self._known.diagnostics if row.env_id == env_id}
+        self._out.tell("diagnostics and landscapes")
+        for name in (each for each in self._plan.names if each not in self.failed()):
+            code = code_hash(find_optimizer(name).load())
+            if (name, code) not in known:
+                for path in (walk(name, landscape, env_id) for landscape in LANDSCAPES.values()):
+                    self._out.write(replace(path, code_hash=code))
+                for row in list(diagnose(name, env_id)):
+                    self._out.write(replace(row, code_hash=code))
+
+    def _say(self, job: Job, trial: rows.Trial) -> None:
+        problem = self._problems[job.problem]
+        result = f"{problem.metric} {problem.say(trial.final)}, {trial.steps} steps, {trial.secs:.1f} s"
+        self._out.tell(f"[{len(self.trials)}/{self._count}] {label(job)}: {trial.status}, {result}")
 
     def _finish(self) -> None:
-        out = self._out
-        out.console.print(report.table(self._problem, self._trials))
+        out, plan = self._out, self._plan
+        for table in summary.tables(list(self._problems.values()), self.trials, plan.tracks):
+            out.console.print(table)
         try:
-            report.draw(self._problem, self._trials, out.picture)
+            summary.draw(list(self._problems.values()), self.trials, out.picture)
         except OSError as error:
             raise rows.OutputError from error
-        for trial in self._trials:
-            if trial.reason:
-                out.say(f"{trial.optimizer}: {trial.status}: {trial.reason}")
-        if self._schedule.left_out:
-            out.say("Did not fit into the minute; run with: " + self._command(self._schedule.left_out))
-        out.say(f"rows:    {out.rows}\npicture: {out.picture}")
+        reasons = [f"{trial.optimizer}: {trial.status}: {trial.reason}" for trial in self.trials if trial.reason]
+        for reason in dict.fromkeys(reasons):
+            out.say(reason)
+        if self._kept:
+            out.say(f"{counted(self._kept, 'trial')} of them from earlier runs in {out.rows.parent}; --fresh runs all")
+        if plan.left_out:
+            out.say("Did not fit into the minute; run with: " + self._again(plan.left_out))
+        out.say(f"rows:    {out.rows}\npicture: {out.picture}\nall of it as a page: {self._report()}")
 
-    def _command(self, names: list[str]) -> str:
-        out = self._out.rows.parent
-        options = [f"--epochs {self._epochs}"] if self._epochs else []
-        options += [f"--seeds {self._seeds}"] if self._seeds > 1 else []
-        options += [f"--problem {self._problem.name}"] if self._problem.name != PROBLEM else []
-        options += [f"--out {shlex.quote(str(out))}"] if out != Path(OUT) else []
-        options += ["--json"] if self._out.is_json else []
-        return " ".join(["trainstation bench", *names, *options])
+    def _again(self, names: Sequence[str]) -> str:
+        return shlex.join(["trainstation", "bench", *names, *self._options])
+
+    def _report(self) -> str:
+        folder = self._out.rows.parent
+        return "trainstation report" + (f" --out {shlex.quote(str(folder))}" if folder != Path(OUT) else "")
 
     def failed(self) -> list[str]:
         """Return the optimizers that could not train."""
-        return [trial.optimizer for trial in self._trials if trial.status == "error"]
+        return list(dict.fromkeys(trial.optimizer for trial in self.trials if trial.status == "error"))
+
+    def best_points(self) -> Iterator[str]:
+        """Say of each problem and optimizer which point of its box was the best, and whether it lies at an edge."""
+        tuning = [trial for trial in self.trials if trial.track == "tuning"]
+        for problem, name in product(self._problems.values(), self._plan.names):
+            some = [trial for trial in tuning if (trial.problem, trial.optimizer) == (problem.name, name)]
+            best, box = best_of(some), search.box_of(find_optimizer(name))
+            if best is None or best.final is None:
+                yield f"{problem.name}, {name}: none of {counted(len(some), 'trial')} trained"
+                continue
+            point = {key: best.hparams[key] for key in box}
+            aim = f", {best.steps_to_target} steps to the target" if best.steps_to_target is not None else ""
+            words = ", ".join(
+                f"{key}={value:.4g}" if isinstance(value, float) else f"{key}={value}" for key, value in point.items()
+            )
+            edges = "".join(f"; {edge}" for edge in search.edges(box, point))
+            yield f"{problem.name}, {name}: {words}: {problem.metric} {problem.say(best.final)}{aim}{edges}"
 
     def interrupted(self) -> None:
         """Say what is kept, and how to go on."""
-        finished, out = [trial.optimizer for trial in self._trials], self._out
-        left = [name for name in self._schedule.names if finished.count(name) < self._seeds]
-        out.say(f"\nInterrupted. {counted(len(finished), 'finished trial')} kept in {out.rows}")
+        left = self._count - len(self.trials)
+        self._out.say(f"\nInterrupted. {counted(len(self.trials), 'finished trial')} kept in {self._out.rows}")
         if left:
-            out.say("Go on with: " + self._command([*left, *self._schedule.left_out]))
-            if self._schedule.seconds:
-                out.say("(They share a minute anew; for equal trials in several runs say --epochs.)")
+            self._out.say(f"The same command goes on with the {left} left: {self._again(self._named)}")
+
+
+def _short(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

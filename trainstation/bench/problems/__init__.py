@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from dataclasses import replace
+from functools import cache
 
 from trainstation import plugins
-from trainstation.bench.problems import images
-from trainstation.bench.problems.data import mnist_5k, shakespeare
+from trainstation.bench.problems import images, synthetic, tables, text
+from trainstation.bench.problems.data import DATA, mnist_5k, shakespeare
 from trainstation.bench.problems.images import MnistMLP
 from trainstation.bench.problems.problem import Problem, Task
 
 __all__ = ["BUILTIN", "MnistMLP", "Problem", "Task", "find_problems", "mnist_5k", "shakespeare"]
 
-BUILTIN = {problem.name: problem for problem in [*images.PROBLEMS]}
+
+@cache
+def _targets() -> dict[str, float]:
+    """Return the metrics to reach, as `python -m benchmarks targets` has set them."""
+    committed = json.loads((DATA / "targets.json").read_text(encoding="utf-8"))
+    return {name: each["target"] for name, each in committed.items()}
+
+
+# The default one first.
+FAMILIES = [*images.PROBLEMS[:1], *tables.PROBLEMS, *synthetic.PROBLEMS, *images.PROBLEMS[1:], *text.PROBLEMS]
+BUILTIN = {problem.name: replace(problem, target=_targets().get(problem.name)) for problem in FAMILIES}
 
 
 def find_problems() -> dict[str, Problem]:

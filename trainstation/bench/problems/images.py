@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 from numpy.typing import NDArray
 
-from trainstation import nn, no_grad, random
-from trainstation.bench.problems.data import mnist_5k
+from trainstation import nn
+from trainstation.bench.problems.data import Split, mnist_5k
 from trainstation.bench.problems.problem import Problem
+from trainstation.bench.problems.supervised import Classification, Supervised, dense
+from trainstation.nn import functional
 from trainstation.tensor import Tensor
 
 __all__ = ["PROBLEMS", "MnistMLP"]
@@ -17,39 +18,97 @@ __all__ = ["PROBLEMS", "MnistMLP"]
 Array = NDArray[Any]
 
 
-class MnistMLP:
-    """784-256-128-10 with ReLU and cross-entropy, batches of 64."""
+class MnistMLP(Classification):
+    """784-256-128-10 with ReLU and cross-entropy; the metric is the share of images that are recognised."""
 
     batch_size = 64
 
-    def __init__(self, seed: int) -> None:
-        """Draw the first weights and the order of the data from `seed`."""
-        random.manual_seed(seed)
-        self.model = nn.Sequential(nn.Linear(784, 256), nn.ReLU(), nn.Linear(256, 128), nn.ReLU(), nn.Linear(128, 10))
-        self.order = random.generator(seed)
-        self.images, self.labels, self.test_images, self.test_labels = mnist_5k()
+    def build(self) -> nn.Module:
+        """Return the model."""
+        return dense(784, 256, 128, 10)
 
-    def parameters(self) -> list[Any]:
-        """Return what to optimize."""
-        return list(self.model.parameters())
+    def load(self) -> Split:
+        """Return the images, flat."""
+        return mnist_5k()
 
-    def epoch(self) -> Iterator[Array]:
-        """Yield the indices of each batch of the next epoch."""
-        order = self.order.permutation(len(self.images))
-        return (order[i : i + self.batch_size] for i in range(0, len(order), self.batch_size))
+    def metric(self, outputs: Tensor, targets: Array) -> float:
+        """Return the share of images that are recognised."""
+        return 1 - super().metric(outputs, targets)
 
-    def loss(self, batch: Array) -> Tensor:
-        """Return the training loss of a batch."""
-        logits = self.model(Tensor.from_numpy(self.images[batch]))
-        return nn.functional.cross_entropy(logits, Tensor.from_numpy(self.labels[batch]))
 
-    def evaluate(self) -> float:
-        """Return the share of test images that are recognised."""
-        with no_grad():
-            logits = self.model(Tensor.from_numpy(self.test_images)).numpy()
-        return float((logits.argmax(axis=1) == self.test_labels).mean())
+class MnistCNN(Classification):
+    """Two convolutions with maxima and two linear layers, in the manner of LeNet; 16,000 parameters."""
+
+    batch_size = 32
+
+    def build(self) -> nn.Module:
+        """Return the model."""
+        return nn.Sequential(
+            nn.Conv2d(1, 8, 5),
+            nn.ReLU(),
+            nn.MaxPool2d(2),
+            nn.Conv2d(8, 16, 5),
+            nn.ReLU(),
+            nn.MaxPool2d(2),
+            nn.Flatten(),
+            nn.Linear(256, 48),
+            nn.ReLU(),
+            nn.Linear(48, 10),
+        )
+
+    def load(self) -> Split:
+        """Return the images, as images."""
+        data = mnist_5k()
+        inputs, test_inputs = (each.reshape(-1, 1, 28, 28) for each in (data.inputs, data.test_inputs))
+        return Split(inputs, data.targets, test_inputs, data.test_targets)
+
+
+class MnistAutoencoder(Supervised):
+    """784-256-64-16-64-256-784: images through a narrow place, which is badly conditioned."""
+
+    batch_size = 64
+
+    def build(self) -> nn.Module:
+        """Return the model."""
+        return nn.Sequential(dense(784, 256, 64, 16, 64, 256, 784), nn.Sigmoid())
+
+    def load(self) -> Split:
+        """Return the images, pixels in [0, 1], twice."""
+        data = mnist_5k()
+        inputs, test_inputs = (each * 0.3081 + 0.1307 for each in (data.inputs, data.test_inputs))
+        return Split(inputs, inputs, test_inputs, test_inputs)
+
+    def criterion(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Return the mean squared error of a pixel."""
+        return functional.mse_loss(outputs, targets)
 
 
 PROBLEMS = [
-    Problem("mnist5k_mlp", "MLP 784-256-128-10 on 5,000 real MNIST digits", "accuracy", 63, MnistMLP, profile="smoke"),
+    Problem(
+        "mnist5k_mlp",
+        "MLP 784-256-128-10 on 5,000 real MNIST digits",
+        "accuracy",
+        63,
+        MnistMLP,
+        budget=800,
+        profile="smoke",
+    ),
+    Problem(
+        "cnn_mnist5k",
+        "CNN with two convolutions on 5,000 MNIST digits",
+        "error",
+        125,
+        MnistCNN,
+        lower_is_better=True,
+        budget=600,
+    ),
+    Problem(
+        "ae_mnist5k",
+        "autoencoder 784-256-64-16-64-256-784 on 5,000 MNIST digits",
+        "squared error",
+        63,
+        MnistAutoencoder,
+        lower_is_better=True,
+        budget=800,
+    ),
 ]

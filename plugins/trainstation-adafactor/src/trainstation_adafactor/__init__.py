@@ -15,5 +15,6 @@ def trainstation_optimizers() -> list[ts.OptimizerSpec]:
             "a second moment of rows and columns: memory that is hardly more than the parameters'",
             tags=("adaptive", "factored", "memory"),
             paper="https://arxiv.org/abs/1804.04235",
+            search_space={"lr": (1e-3, 1.0), "beta2_decay": [-0.8, -0.5]},
         )
     ]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import trainstation as ts
 
+BETAS = [(0.9, 0.999), (0.9, 0.99), (0.95, 0.99)]  # that a search tries
+
 
 @ts.hookimpl
 def trainstation_optimizers() -> list[ts.OptimizerSpec]:
@@ -15,6 +17,7 @@ def trainstation_optimizers() -> list[ts.OptimizerSpec]:
             "Adam's direction, in each layer as long as its weights; for large batches",
             tags=("adaptive", "layerwise", "momentum"),
             paper="https://arxiv.org/abs/1904.00962",
+            search_space={"lr": (1e-4, 1e-1), "betas": BETAS, "weight_decay": [1e-2, 0.0, 1e-1]},
         ),
         ts.OptimizerSpec(
             "lars",
@@ -22,5 +25,6 @@ def trainstation_optimizers() -> list[ts.OptimizerSpec]:
             "SGD, in each layer as long as its weights; for large batches",
             tags=("layerwise", "momentum"),
             paper="https://arxiv.org/abs/1708.03888",
+            search_space={"lr": (3e-2, 30.0), "momentum": [0.9, 0.95], "weight_decay": [0.0, 1e-4]},
         ),
     ]

@@ -15,6 +15,7 @@ def trainstation_optimizers() -> list[ts.OptimizerSpec]:
             "sign of an interpolated momentum",
             tags=("momentum", "sign"),
             paper="https://arxiv.org/abs/2302.06675",
+            search_space={"lr": (1e-5, 1e-2), "betas": [(0.9, 0.99), (0.95, 0.98)], "weight_decay": [0.0, 1e-1]},
         ),
         ts.OptimizerSpec(
             "clion",
@@ -22,5 +23,6 @@ def trainstation_optimizers() -> list[ts.OptimizerSpec]:
             "Lion without the elements whose direction is against their gradient",
             tags=("cautious", "momentum", "sign"),
             paper="https://arxiv.org/abs/2411.16085",
+            search_space={"lr": (1e-5, 1e-2), "betas": [(0.9, 0.99), (0.95, 0.98)], "weight_decay": [0.0, 1e-1]},
         ),
     ]

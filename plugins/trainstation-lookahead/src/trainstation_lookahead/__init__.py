@@ -15,5 +15,6 @@ def trainstation_optimizers() -> list[ts.OptimizerSpec]:
             "slow weights that follow another optimizer's, adam's by default",
             tags=("averaging", "wrapper"),
             paper="https://arxiv.org/abs/1907.08610",
+            search_space={"lr": (1e-4, 1e-1), "k": [5, 10], "alpha": [0.5, 0.8]},
         )
     ]

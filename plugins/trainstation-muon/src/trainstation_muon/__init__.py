@@ -15,5 +15,6 @@ def trainstation_optimizers() -> list[ts.OptimizerSpec]:
             "orthogonalised momentum for matrices, AdamW for the rest",
             tags=("matrix", "momentum"),
             paper="https://kellerjordan.github.io/posts/muon/",
+            search_space={"lr": (1e-4, 1e-1), "adjust_lr_fn": [None, "match_rms_adamw"], "weight_decay": [0.1, 0.0]},
         )
     ]

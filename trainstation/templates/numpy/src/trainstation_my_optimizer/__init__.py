@@ -15,5 +15,6 @@ def trainstation_optimizers() -> list[ts.OptimizerSpec]:
             "steps of one size, along the sign of a momentum",
             tags=("momentum", "sign"),
             paper="https://arxiv.org/abs/1802.04434",
+            search_space={"lr": (1e-5, 1e-2), "momentum": [0.9, 0.95]},
         )
     ]

@@ -1,0 +1,143 @@
+"""What stands behind the results: configurations, diagnostics, failures, and the rows themselves."""
+
+from __future__ import annotations
+
+import base64
+import lzma
+from collections.abc import Sequence
+
+from trainstation.bench import search
+from trainstation.bench.ledger import Ledger
+from trainstation.bench.output import counted
+from trainstation.bench.page import words
+from trainstation.bench.page.evidence import groups
+from trainstation.bench.page.sections import Download, Part, Section, absent
+from trainstation.bench.page.table import Cell, Table, number
+from trainstation.bench.rows import Diagnostic, Row, to_json
+from trainstation.errors import DuplicateOptimizerError, UnknownOptimizerError
+from trainstation.plugins import find_optimizer
+from trainstation.spaces import Side, Space
+
+__all__ = ["configurations", "diagnostics", "failures", "raw"]
+
+SIGNS = {
+    "default": ("● default", "good"),
+    "tuned": ("◐ tuned", ""),
+    "fail": ("✕ fail", "bad"),
+    "error": ("! error", "bad"),
+}
+
+
+def configurations(ledger: Ledger) -> Section:
+    """List what each optimizer was run with, where it was searched for, and what lies at an edge."""
+    found = groups(ledger.trials)
+    default = {name: some[0].hparams for (_, track, name), some in found.items() if track == "default"}
+    rows, edges = [], []
+    for name in dict.fromkeys(trial.optimizer for trial in ledger.trials):
+        box = _box(name)
+        space = ", ".join(f"{key} {_side(side)}" for key, side in box.items())
+        rows.append([Cell(name), Cell(words.hyper(default.get(name, {})), kind="long"), Cell(space, kind="long")])
+    best = []
+    for (problem, track, name), some in found.items():
+        if track != "tuned":
+            continue
+        box = _box(name)
+        point = {key: some[-1].hparams[key] for key in box if key in some[-1].hparams}
+        said = (
+            "; ".join(search.edges(box, point))
+            if all(isinstance(v, int | float | str | list) for v in point.values())
+            else ""
+        )
+        edges.append(bool(said))
+        best.append([Cell(name), Cell(problem), Cell(words.hyper(point), kind="long"), Cell(said, kind="long")])
+    tables = [
+        Table(
+            "As registered, and the box that the track tuned searches",
+            ["optimizer", "hyper-parameters", "search box"],
+            rows,
+            frozenset({"hyper-parameters", "search box"}),
+        )
+    ]
+    texts = ["An interval is searched on a logarithmic scale. On every problem all optimizers have as many points."]
+    if best:
+        headings = ["optimizer", "problem", "best point of the box", "warning"]
+        tables.append(Table("What was tuned: the best point of each search", headings, best, frozenset(headings)))
+        texts.append(
+            f"{sum(edges)} of {len(best)} best points lie at an edge of their box: a larger box may hold a better one."
+        )
+    return Section("configurations", "Configurations and search boxes", texts, parts=[Part(tables=tables)])
+
+
+def _side(side: Side) -> str:
+    return f"{{{', '.join(map(str, side))}}}" if isinstance(side, list) else f"[{side[0]:g}, {side[1]:g}]"
+
+
+def _box(name: str) -> Space:
+    """Return the box of an optimizer; of one that is not installed here, an empty one."""
+    try:
+        return search.box_of(find_optimizer(name))
+    except (UnknownOptimizerError, DuplicateOptimizerError):
+        return {}
+
+
+def diagnostics(rows: Sequence[Diagnostic]) -> Section:
+    """Show who passes what."""
+    title = "Diagnostics"
+    if not rows:
+        return absent("diagnostics", title, "diagnostics", words.command("bench", "--profile", "standard"))
+    last = {(row.optimizer, row.diagnostic): row for row in rows}
+    across = list(dict.fromkeys(row.diagnostic for row in rows))
+    lines = []
+    for name in dict.fromkeys(row.optimizer for row in rows):
+        some = [last.get((name, each)) for each in across]
+        passed = sum(row is not None and row.status in ("default", "tuned") for row in some)
+        lines.append([Cell(name), number(f"{passed} of {len(across)}", passed), *(_sign(row) for row in some)])
+    lines.sort(key=lambda line: -(line[1].value or 0))
+    text = (
+        "Each is of one property, passed or failed, and not scored. ● default: passed as registered; ◐ tuned: passed "
+        "with another learning rate of a grid that all have; ✕ fail; ! error: raised (see the failures)."
+    )
+    found = Table("Diagnostics by optimizer", ["optimizer", "passed", *across], lines, frozenset(across))
+    return Section("diagnostics", title, [text], parts=[Part(tables=[found])])
+
+
+def _sign(row: Diagnostic | None) -> Cell:
+    if row is None:
+        return Cell("")
+    text, kind = SIGNS.get(row.status, (row.status, ""))
+    return Cell(text + (f" (lr {row.lr:g})" if row.status == "tuned" and row.lr is not None else ""), kind=kind)
+
+
+def failures(ledger: Ledger) -> Section:
+    """List what failed, each reason once with how often."""
+    found = [
+        *((t.optimizer, f"{t.problem}, {t.track}", t.status, t.reason) for t in ledger.trials if t.status != "done"),
+        *((d.optimizer, d.diagnostic, d.status, d.reason) for d in ledger.diagnostics if d.status == "error"),
+        *((s.peer, f"speed, {s.case}", s.status, s.reason) for s in ledger.speeds if s.status != "done"),
+    ]
+    rows = [
+        [Cell(name), Cell(where), Cell(status), number(str(times), times), Cell(reason, kind="long")]
+        for (name, where, status, reason), times in Counter(found).items()
+    ]
+    if not rows:
+        return Section("failures", "Failures", ["Nothing diverged, and nothing raised an error."])
+    headings = ["optimizer", "where", "status", "times", "reason"]
+    table = Table("What diverged or raised an error", headings, rows, frozenset({"where", "status", "reason"}))
+    text = "All of them are among the rows, and count as misses."
+    return Section("failures", "Failures", [text], parts=[Part(tables=[table])])
+
+
+def raw(ledger: Ledger) -> Section:
+    """Embed all rows, in the format that `trainstation report` reads."""
+    every: list[Row] = [*ledger.envs, *ledger.runs]
+    for trial in ledger.trials:
+        every += [*trial.points, trial]
+    every += [*ledger.speeds, *ledger.diagnostics, *ledger.paths]
+    packed = lzma.compress("".join(f"{to_json(row)}\n" for row in every).encode())
+    uri = "data:application/x-xz;base64," + base64.b64encode(packed).decode()
+    text = f"Download rows.jsonl.xz ({counted(len(every), 'row')}, {len(packed) / 2**20:.1f} MiB)"
+    about = (
+        "All rows from which this page was made, one JSON object a line, schema tsb/1. From a folder that holds the file, "
+        "trainstation report makes this page again."
+    )
+    return Section("rows", "The rows", [about], download=Download("rows.jsonl.xz", uri, text))
