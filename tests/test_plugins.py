@@ -9,7 +9,7 @@ import pytest
 
 import trainstation as ts
 from trainstation import plugins
-from trainstation.bench.problems import find_problems
+from trainstation.bench.problems import BUILTIN, find_problems
 from trainstation.testing import isolated_plugins
 
 SPEC = "ts.OptimizerSpec({}, 'json:JSONDecoder')"
@@ -420,7 +420,7 @@ def test_a_plugin_may_bring_problems(tmp_path, fresh):
     fakes.distribution(tmp_path, "worn", module="worn_problems", code=PROBLEMS.replace("[Problem", "1 / 0, [Problem"))
     with pytest.warns(ts.PluginWarning) as caught:
         problems = find_problems()
-    assert list(problems) == ["mnist5k_mlp", "evil/mnist5k_mlp", "fox-one/fox", "fox-two/fox", "x", "zebra"]
+    assert list(problems) == [*BUILTIN, "evil/mnist5k_mlp", "fox-one/fox", "fox-two/fox", "x", "zebra"]
     assert problems["mnist5k_mlp"].summary != "fake"
     broken = {plugin.distribution: plugin.error for plugin in plugins.list_plugins() if plugin.state == "broken"}
     assert broken == {

@@ -106,7 +106,7 @@ def bench(
         schedule=schedule or plan.schedule,
     )
     by_clock = profile == "smoke" and not (epochs or track or trials or schedule)
-    _run(context, names, plan, _problems(problem, plan), jobs, by_clock, fresh, quiet, out, as_json)
+    _run(context, names, plan, problem, jobs, by_clock, fresh, quiet, out, as_json)
 
 
 @click.command()
@@ -150,7 +150,7 @@ def tune(
         trials=trials or plan.trials,
         schedule=schedule or plan.schedule,
     )
-    session = _run(context, names, plan, _problems(problem, plan), jobs, False, fresh, quiet, out, as_json)
+    session = _run(context, names, plan, problem, jobs, False, fresh, quiet, out, as_json)
     for line in session.best_points():
         click.echo(line, err=as_json)
 
@@ -159,7 +159,7 @@ def _run(
     context: click.Context,
     names: Sequence[str],
     plan: Plan,
-    problems: Sequence[Problem],
+    pattern: str | None,
     jobs: int,
     by_clock: bool,
     fresh: bool,
@@ -177,7 +177,7 @@ def _run(
         for name in names:
             look_up(name)
         chosen = list(dict.fromkeys(map(plugins.label_of, names))) or choose()
-        jobs = min(jobs, machine.cores())
+        problems, jobs = _problems(pattern, plan), min(jobs, machine.cores())
         plan = share(plan, chosen, len(problems), jobs) if by_clock else replace(plan, names=tuple(chosen))
         begun = None if fresh else unfinished(out, asked_for(plan, problems))
         known = begun.ledger if begun and by_clock else (None if fresh or by_clock else known_rows(out))

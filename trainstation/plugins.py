@@ -9,6 +9,7 @@ from trainstation.discovery import PluginInfo, Plugins
 from trainstation.errors import DuplicateOptimizerError
 from trainstation.installed import CORE, core_version
 from trainstation.registry import Entry, OptimizerInfo, OptimizerSpec
+from trainstation.spaces import Space
 
 if TYPE_CHECKING:
     from trainstation.bench.problems import Problem
@@ -136,6 +137,7 @@ def register_optimizer(
     summary: str = "",
     tags: tuple[str, ...] = (),
     defaults: Mapping[str, Any] | None = None,
+    search_space: Space | None = None,
 ) -> Class: ...
 
 
@@ -148,6 +150,7 @@ def register_optimizer(
     summary: str = "",
     tags: tuple[str, ...] = (),
     defaults: Mapping[str, Any] | None = None,
+    search_space: Space | None = None,
 ) -> Callable[[Class], Class]: ...
 
 
@@ -159,8 +162,9 @@ def register_optimizer(
     summary: str = "",
     tags: tuple[str, ...] = (),
     defaults: Mapping[str, Any] | None = None,
+    search_space: Space | None = None,
 ) -> Class | Callable[[Class], Class]:
-    """Register a class of this script under a name: a call or a class decorator.
+    """Register a class of this script under a name: a call or a class decorator; see `OptimizerSpec`.
 
     Raises:
         DuplicateOptimizerError: the name is a built-in's, or already registered by a script.
@@ -170,7 +174,7 @@ def register_optimizer(
     """
 
     def register(cls: Class) -> Class:
-        spec = OptimizerSpec(name, cls, summary, aliases, tags, defaults)
+        spec = OptimizerSpec(name, cls, summary, aliases, tags, defaults, search_space=search_space)
         entry = Entry(spec, "__main__", "", "script")
         for each in entry.names:
             if _plugins.registry.find(f"{CORE}/{each}"):

@@ -164,6 +164,9 @@ class Session:
         out, plan = self._out, self._plan
         for table in summary.tables(list(self._problems.values()), self.trials, plan.tracks):
             out.console.print(table)
+        if len(plan.names) * len(self._problems) > 1:
+            for sentence in summary.sentences(self.trials, plan.tracks):
+                out.say(sentence)
         try:
             summary.draw(list(self._problems.values()), self.trials, out.picture)
         except OSError as error:

@@ -14,22 +14,69 @@ from rich.table import Table
 from trainstation.bench import stats
 from trainstation.bench.problems import Problem
 from trainstation.bench.rows import Trial
+from trainstation.bench.score import Standing, standings
+from trainstation.bench.sentences import verdict_sentences
 
-__all__ = ["COLOURS", "STYLES", "draw", "tables"]
+__all__ = ["COLOURS", "STYLES", "draw", "leaderboard", "sentences", "tables"]
 
 # Okabe and Ito's colours, which the colour-blind can tell apart; line styles go on where they end.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+FEW_TABLES = 6
 FEW = 30  # points that are worth a mark each
 STYLES = ("-", "--", ":", "-.")
 
 
 def tables(problems: Sequence[Problem], trials: Sequence[Trial], tracks: Sequence[str]) -> Iterator[Table]:
-    """Yield a table of each problem and track."""
-    for problem in problems:
+    """Yield a table of each problem and track, where these are few, then the standings, where there are targets."""
+    few = len(problems) * len(tracks) <= FEW_TABLES
+    for problem in problems if few else ():
         for track in tracks:
             some = [trial for trial in trials if (trial.problem, trial.track) == (problem.name, track)]
             if some:
                 yield _table(problem, some, f", {track}" if len(tracks) > 1 else "")
+    for track in tracks if len(problems) > 1 else ():
+        found = standings(trials, track)
+        if any(each.score_steps is not None for each in found):
+            yield leaderboard(found, track)
+
+
+def sentences(trials: Sequence[Trial], tracks: Sequence[str]) -> Iterator[str]:
+    """Yield what the standings of each track say, where there are targets."""
+    for track in tracks:
+        found = standings(trials, track)
+        if any(each.score_steps is not None for each in found):
+            yield from verdict_sentences(found, track)
+
+
+def leaderboard(found: Sequence[Standing], track: str) -> Table:
+    """Return the standings of a track as a table; beside each number what it rests on."""
+    reference = found[0].reference if found else ""
+    made = Table(title=f"{track} track", title_justify="left", box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    made.add_column("optimizer", min_width=9, overflow="fold")
+    for heading in ("score in steps", "in seconds", "reach the target"):
+        made.add_column(heading, justify="right")
+    against = f"times as fast as {reference}" if reference else "times as fast"
+    for heading in (f"{against}, in steps", "in seconds", "us in optimizer", "bytes / parameter"):
+        made.add_column(heading, justify="right")
+    for each in found:
+        spent, share = _number(each.optimizer_us, ",.0f"), each.optimizer_share
+        made.add_row(
+            each.optimizer,
+            _number(each.score_steps, ".2f"),
+            _number(each.score_secs, ".2f"),
+            "-" if each.solved is None else f"{each.solved:.0%} of {each.n}",
+            _claimed(each.speedup_steps, each.verdict_steps, each.pairs),
+            _claimed(each.speedup_secs, each.verdict_secs, each.pairs),
+            spent + ("" if share is None else f" ({share:.0%})"),
+            _number(each.state_bytes_per_param, ".1f"),
+        )
+    return made
+
+
+def _claimed(speedup: stats.Interval | None, verdict: str, pairs: int) -> str:
+    if speedup is None or verdict == "reference":
+        return verdict or "-"
+    return f"{verdict} {speedup.mid:.2f} [{speedup.low:.2f}, {speedup.high:.2f}] n={pairs}"
 
 
 def _empty(title: str, headings: Sequence[str]) -> Table:

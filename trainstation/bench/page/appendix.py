@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import base64
 import lzma
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 
 from trainstation.bench import search
 from trainstation.bench.ledger import Ledger
@@ -13,12 +14,12 @@ from trainstation.bench.page import words
 from trainstation.bench.page.evidence import groups
 from trainstation.bench.page.sections import Download, Part, Section, absent
 from trainstation.bench.page.table import Cell, Table, number
-from trainstation.bench.rows import Diagnostic, Row, to_json
+from trainstation.bench.rows import Diagnostic, Row, Trial, to_json
 from trainstation.errors import DuplicateOptimizerError, UnknownOptimizerError
 from trainstation.plugins import find_optimizer
 from trainstation.spaces import Side, Space
 
-__all__ = ["configurations", "diagnostics", "failures", "raw"]
+__all__ = ["box", "configurations", "diagnostics", "failures", "raw"]
 
 SIGNS = {
     "default": ("● default", "good"),
@@ -28,43 +29,28 @@ SIGNS = {
 }
 
 
-def configurations(ledger: Ledger) -> Section:
+def configurations(trials: Sequence[Trial], boxes: Mapping[str, Space]) -> Section:
     """List what each optimizer was run with, where it was searched for, and what lies at an edge."""
-    found = groups(ledger.trials)
+    found = groups(trials)
     default = {name: some[0].hparams for (_, track, name), some in found.items() if track == "default"}
-    rows, edges = [], []
-    for name in dict.fromkeys(trial.optimizer for trial in ledger.trials):
-        box = _box(name)
+    rows = []
+    for name, box in boxes.items():
         space = ", ".join(f"{key} {_side(side)}" for key, side in box.items())
         rows.append([Cell(name), Cell(words.hyper(default.get(name, {})), kind="long"), Cell(space, kind="long")])
+    headings = ["optimizer", "hyper-parameters", "search box"]
+    tables = [Table("As registered, and the box that the track tuned searches", headings, rows, frozenset(headings))]
+    texts = ["An interval is searched on a logarithmic scale. On every problem all optimizers have as many points."]
     best = []
     for (problem, track, name), some in found.items():
-        if track != "tuned":
-            continue
-        box = _box(name)
-        point = {key: some[-1].hparams[key] for key in box if key in some[-1].hparams}
-        said = (
-            "; ".join(search.edges(box, point))
-            if all(isinstance(v, int | float | str | list) for v in point.values())
-            else ""
-        )
-        edges.append(bool(said))
-        best.append([Cell(name), Cell(problem), Cell(words.hyper(point), kind="long"), Cell(said, kind="long")])
-    tables = [
-        Table(
-            "As registered, and the box that the track tuned searches",
-            ["optimizer", "hyper-parameters", "search box"],
-            rows,
-            frozenset({"hyper-parameters", "search box"}),
-        )
-    ]
-    texts = ["An interval is searched on a logarithmic scale. On every problem all optimizers have as many points."]
+        if track == "tuned":
+            point = {key: some[-1].hparams[key] for key in boxes[name] if key in some[-1].hparams}
+            edges = "; ".join(search.edges(boxes[name], point))
+            best.append([Cell(name), Cell(problem), Cell(words.hyper(point), kind="long"), Cell(edges, kind="long")])
     if best:
         headings = ["optimizer", "problem", "best point of the box", "warning"]
         tables.append(Table("What was tuned: the best point of each search", headings, best, frozenset(headings)))
-        texts.append(
-            f"{sum(edges)} of {len(best)} best points lie at an edge of their box: a larger box may hold a better one."
-        )
+        warned = sum(bool(line[-1].text) for line in best)
+        texts.append(f"{warned} of {len(best)} best points lie at an edge of their box: outside may be a better one.")
     return Section("configurations", "Configurations and search boxes", texts, parts=[Part(tables=tables)])
 
 
@@ -72,7 +58,7 @@ def _side(side: Side) -> str:
     return f"{{{', '.join(map(str, side))}}}" if isinstance(side, list) else f"[{side[0]:g}, {side[1]:g}]"
 
 
-def _box(name: str) -> Space:
+def box(name: str) -> Space:
     """Return the box of an optimizer; of one that is not installed here, an empty one."""
     try:
         return search.box_of(find_optimizer(name))
@@ -108,10 +94,10 @@ def _sign(row: Diagnostic | None) -> Cell:
     return Cell(text + (f" (lr {row.lr:g})" if row.status == "tuned" and row.lr is not None else ""), kind=kind)
 
 
-def failures(ledger: Ledger) -> Section:
+def failures(trials: Sequence[Trial], ledger: Ledger) -> Section:
     """List what failed, each reason once with how often."""
     found = [
-        *((t.optimizer, f"{t.problem}, {t.track}", t.status, t.reason) for t in ledger.trials if t.status != "done"),
+        *((t.optimizer, f"{t.problem}, {t.track}", t.status, t.reason) for t in trials if t.status != "done"),
         *((d.optimizer, d.diagnostic, d.status, d.reason) for d in ledger.diagnostics if d.status == "error"),
         *((s.peer, f"speed, {s.case}", s.status, s.reason) for s in ledger.speeds if s.status != "done"),
     ]
@@ -137,7 +123,7 @@ def raw(ledger: Ledger) -> Section:
     uri = "data:application/x-xz;base64," + base64.b64encode(packed).decode()
     text = f"Download rows.jsonl.xz ({counted(len(every), 'row')}, {len(packed) / 2**20:.1f} MiB)"
     about = (
-        "All rows from which this page was made, one JSON object a line, schema tsb/1. From a folder that holds the file, "
-        "trainstation report makes this page again."
+        "All rows from which this page was made, one JSON object a line, schema tsb/1. Of a folder that holds this "
+        "file, trainstation report makes the page again."
     )
     return Section("rows", "The rows", [about], download=Download("rows.jsonl.xz", uri, text))

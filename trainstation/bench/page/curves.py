@@ -7,28 +7,21 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from markupsafe import Markup
+from matplotlib.ticker import FuncFormatter
 from numpy.typing import NDArray
 
 from trainstation.bench.page import words
 from trainstation.bench.page.looks import INK, Look
+from trainstation.bench.page.sections import Panel, Part, Section, absent
 from trainstation.bench.page.svg import drawn, log_axis, short
 from trainstation.bench.rows import Trial
 
-__all__ = ["Curve", "Panel", "curve", "curves"]
+__all__ = ["Curve", "curve", "curves", "limits"]
 
 LOW, HIGH = 0.2, 0.8  # of the seeds, between which the band lies
 AXIS = 30  # an axis is logarithmic where values are so many times apart
 DEEP, BELOW = 1e-6, 1e-2  # how far an axis reaches below the start, and below the target
 NAMED = 3  # of the best, in the text that stands for a figure
-
-
-class Panel(NamedTuple):
-    """One figure, and the words above it."""
-
-    title: str
-    note: str
-    svg: Markup
 
 
 class Curve(NamedTuple):
@@ -57,10 +50,19 @@ def curve(trials: Sequence[Trial]) -> Curve:
     return Curve(np.array(steps)[found], *(each[found] for each in (middle, low, high)))
 
 
-def curves(trials: Sequence[Trial], looks: Mapping[str, Look]) -> Iterator[tuple[str, list[Panel]]]:
-    """Yield each track with a panel for each problem."""
-    for track in dict.fromkeys(trial.track for trial in trials if trial.points):
-        yield track, list(_panels([trial for trial in trials if trial.track == track], track, looks))
+def curves(trials: Sequence[Trial], looks: Mapping[str, Look]) -> Section:
+    """Draw a panel of each problem in each track."""
+    parts = []
+    for track in sorted({trial.track for trial in trials if trial.points}, reverse=True):  # tuned, default
+        some = [trial for trial in trials if trial.track == track]
+        parts.append(Part(f"Track {track}", panels=list(_panels(some, track, looks))))
+    if not parts:
+        return absent("curves", "Curves", "points of trials", words.command("bench"))
+    text = (
+        "The metric on data that are not trained on, over the steps: median and middle 60 % of the seeds. The mark is "
+        "the end, the dotted line the target. Only the end is judged: curves may cross on the way."
+    )
+    return Section("curves", "Curves", [text], parts=parts)
 
 
 def _panels(trials: Sequence[Trial], track: str, looks: Mapping[str, Look]) -> Iterator[Panel]:
@@ -101,30 +103,32 @@ def _draw(axes: Any, found: Mapping[str, Curve], first: Trial, looks: Mapping[st
         mark = looks[name].mark
         axes.plot(made.steps, made.middle, marker=mark, markevery=[len(made.steps) - 1], **line)
     axes.set(xlabel="step")
-    axes.xaxis.set_major_formatter(short)
-    _limits(axes, list(found.values()), first)
+    axes.xaxis.set_major_formatter(FuncFormatter(short))
+    if found:
+        start = float(np.median([made.middle[0] for made in found.values()]))
+        limits(axes, [end for made in found.values() for end in (made.middle.min(), made.middle.max())], first, start)
     if first.target is not None:
         axes.axhline(first.target, color=INK, linewidth=0.9, linestyle=(0, (2, 2)))
 
 
-def _limits(axes: Any, found: Sequence[Curve], first: Trial) -> None:
-    """Show from the start to the best; what blows up leaves at the top."""
-    if not found:
-        return
-    ends = [*(float(made.middle.min()) for made in found), *(float(made.middle.max()) for made in found)]
-    start = float(np.median([made.middle[0] for made in found]))
-    if first.target is not None:
-        ends.append(first.target)
-    if not first.lower_is_better:
-        pad = 0.03 * (max(ends) - min(ends)) or 1.0
-        axes.set_ylim(min(ends) - pad, max(ends) + pad)
-        axes.yaxis.set_major_formatter(lambda value, _: words.metric(first.metric, value).replace(".0 %", " %"))
-        return
-    low = max(min(ends), start * DEEP if first.target is None else first.target * BELOW)
-    if low > 0 and AXIS * low < start:
-        axes.set_ylim(low / 1.2, start * 1.5)
-        log_axis(axes.yaxis)
-    else:
-        top = max(start, *(each for each in ends if each <= start)) if start > low else max(ends)
-        axes.set_ylim(low - 0.03 * (top - low or 1), top + 0.1 * (top - low or 1))
-        axes.yaxis.set_major_formatter(lambda value, _: words.metric(first.metric, value).replace(".0 %", " %"))
+def limits(axes: Any, values: Sequence[float], first: Trial, start: float) -> None:
+    """Let the axis of a metric reach from where training starts to the best; what blows up leaves at the top.
+
+    Args:
+        axes: of the figure.
+        values: that are drawn.
+        first: a trial that says what the metric is.
+        start: the metric before the first step.
+
+    """
+    ends = [start, *values, start if first.target is None else first.target]
+    low, high = min(ends), max(ends)
+    if first.lower_is_better:
+        low, high = max(low, start * DEEP if first.target is None else first.target * BELOW), start
+        if low > 0 and AXIS * low < start:
+            axes.set_ylim(low / 1.3, start * 1.5)
+            log_axis(axes.yaxis)
+            return
+    pad = 0.05 * (high - low) or 0.1 * abs(high) or 1.0
+    axes.set_ylim(low - pad, high + pad)
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: words.metric(first.metric, value)))

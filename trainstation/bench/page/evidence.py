@@ -61,9 +61,9 @@ def _machine(env: Env) -> Iterator[tuple[str, str]]:
     yield "Begun", f"{env.started_at} (environment {env.env_id})"
 
 
-def results(ledger: Ledger) -> Section:
+def results(trials: Sequence[Trial], runs: Sequence[Run]) -> Section:
     """List every problem, track and optimizer with its evidence and its command."""
-    found = groups(trial for trial in ledger.trials if trial.track != "tuning")
+    found = groups(trial for trial in trials if trial.track != "tuning")
     headings = [
         "optimizer",
         "track",
@@ -79,7 +79,9 @@ def results(ledger: Ledger) -> Section:
     ]
     parts = []
     for problem in dict.fromkeys(problem for problem, _, _ in found):
-        rows = [_result(some, _command(some, ledger)) for (which, _, _), some in found.items() if which == problem]
+        rows = [
+            _result(some, _command(some, trials, runs)) for (which, _, _), some in found.items() if which == problem
+        ]
         first = next(some[0] for (which, _, _), some in found.items() if which == problem)
         target = f", target {words.metric(first.metric, first.target)}" if first.target is not None else ""
         caption = f"{problem}: {first.metric} on data not trained on{target}; medians over n seeds, with 95 % intervals"
@@ -121,10 +123,10 @@ def _typical(values: Sequence[float | None]) -> float | None:
     return middle if middle is not None and math.isfinite(middle) else None
 
 
-def _command(trials: Sequence[Trial], ledger: Ledger) -> str:
+def _command(trials: Sequence[Trial], every: Sequence[Trial], runs: Sequence[Run]) -> str:
     """Return the command that makes such rows."""
     first = trials[-1]
-    asked = next((run.plan for run in reversed(ledger.runs) if _has(run, first)), {})
+    asked = next((run.plan for run in reversed(runs) if _has(run, first)), {})
     said = ["bench", first.optimizer, "--problem", first.problem]
     seeds = ["--seeds", str(max(trial.seed for trial in trials) + 1)]
     if asked.get("epochs"):
@@ -135,7 +137,7 @@ def _command(trials: Sequence[Trial], ledger: Ledger) -> str:
     said += ["--track", first.track, "--schedule", schedule, *seeds]
     if first.track == "tuned":
         same = (first.problem, first.optimizer)
-        tried = [t.trial for t in ledger.trials if t.track == "tuning" and (t.problem, t.optimizer) == same]
+        tried = [t.trial for t in every if t.track == "tuning" and (t.problem, t.optimizer) == same]
         count = max((place + 1 for place in tried if place is not None), default=0)
         said += ["--trials", str(count)] if count else []
     return words.command(*said)

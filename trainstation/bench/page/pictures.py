@@ -12,9 +12,8 @@ from trainstation.bench import race_report
 from trainstation.bench.landscapes import LANDSCAPES, Landscape
 from trainstation.bench.output import counted
 from trainstation.bench.page import words
-from trainstation.bench.page.curves import Panel
 from trainstation.bench.page.looks import FAINT, GRID, INK, Look
-from trainstation.bench.page.sections import Part, Section, absent
+from trainstation.bench.page.sections import Panel, Part, Section, absent
 from trainstation.bench.page.svg import drawn, log_axis
 from trainstation.bench.page.table import Cell, Table, matrix, number
 from trainstation.bench.rows import Path, Speed, Trial
@@ -32,12 +31,13 @@ def speed(rows: Sequence[Speed], caches: Mapping[str, int], looks: Looks) -> Sec
     if not timed:
         return absent("speed", title, "timings", words.command("speed"))
     parts = [
-        Part("", list(_speeds(timed, caches, looks)), wide=True),
-        Part("", tables=[_timings([row for row in timed if not row.is_peer])]),
+        Part(panels=list(_speeds(timed, caches, looks)), wide=True),
+        Part(tables=[_timings([row for row in timed if not row.is_peer])]),
     ]
     text = (
-        "Nanoseconds for each element of one tensor. Vertical lines: where Adam's arrays fill a cache; the wide pale line: "
-        "the least that the memory allows, by a probe of its bandwidth in the same run. Beside it, models of many tensors."
+        "Nanoseconds for each element of one tensor. Vertical lines: where Adam's arrays fill a cache; the wide pale "
+        "line: the least that the memory allows, by a probe of its bandwidth in the same run. Beside it, models of "
+        "many tensors."
     )
     return Section("speed", title, [text], parts=parts)
 
@@ -137,7 +137,7 @@ def shares(trials: Sequence[Trial]) -> Section:
         if trial.step_us and trial.optimizer_us is not None:
             spent.setdefault((trial.optimizer, trial.problem), []).append(trial.optimizer_us / trial.step_us)
     if not spent:
-        return absent("shares", "Share of the training step", "trial", words.command("bench"))
+        return absent("shares", "Share of the training step", "times of steps", words.command("bench"))
     values = {key: words.median(some) for key, some in spent.items()}
     found = matrix(
         "Share of a training step that is the optimizer's (zero_grad and step), median over trials",
@@ -173,7 +173,7 @@ def landscapes(paths: Sequence[Path], looks: Looks) -> Section:
         alt = f"{land.title}: lines of equal height, and paths from {land.start}. {note}"
         panels.append(Panel(land.title, note, drawn(f"land-{name}", alt, draw, size=(5.6, 4.6), names=names)))
     text = "Pictures, not scored: steps in two dimensions, without noise. ○ start, + lowest point; a mark is an end."
-    return Section("landscapes", title, [text], parts=[Part("", panels, wide=True)])
+    return Section("landscapes", title, [text], parts=[Part(panels=panels, wide=True)])
 
 
 def _land(axes: Any, land: Landscape) -> None:

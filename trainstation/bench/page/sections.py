@@ -6,10 +6,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from trainstation.bench.page.curves import Panel
+from markupsafe import Markup
+
 from trainstation.bench.page.table import Table
 
-__all__ = ["Download", "Missing", "Part", "Section", "absent"]
+__all__ = ["Download", "Missing", "Panel", "Part", "Section", "absent"]
+
+
+class Panel(NamedTuple):
+    """One figure, and the words above it."""
+
+    title: str
+    note: str
+    svg: Markup
 
 
 class Missing(NamedTuple):
@@ -28,9 +37,10 @@ class Download(NamedTuple):
 
 
 class Part(NamedTuple):
-    """Figures and tables below one heading."""
+    """What stands below one heading: sentences, then figures, then tables."""
 
     title: str = ""
+    points: Sequence[str] = ()
     panels: Sequence[Panel] = ()
     tables: Sequence[Table] = ()
     wide: bool = False
@@ -38,12 +48,11 @@ class Part(NamedTuple):
 
 @dataclass(frozen=True)
 class Section:
-    """One section: paragraphs, then points of a list, then facts, then figures and tables."""
+    """One section: paragraphs, then facts, then its parts."""
 
     ident: str
     title: str
     texts: Sequence[str] = ()
-    points: Sequence[str] = ()
     facts: Sequence[tuple[str, str]] = ()
     parts: Sequence[Part] = ()
     missing: Missing | None = None

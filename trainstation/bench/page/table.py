@@ -59,7 +59,7 @@ def matrix(
         corner: heading of the rows' names.
         values: None or infinity is a miss, a pair that is not there was never tried.
         write: for people.
-        heat: 0..1, of a row and a value.
+        heat: 0..1, of a column and a value.
 
     """
     across = list(dict.fromkeys(column for _, column in values))
@@ -73,6 +73,8 @@ def matrix(
             value = values[row, column]
             missed = value is None or not math.isfinite(value)
             cell = number(write(value), value)
-            cells.append(cell._replace(kind="number miss") if missed else cell._replace(heat=heat(row, value or 0.0)))
+            cells.append(
+                cell._replace(kind="number miss") if missed else cell._replace(heat=heat(column, value or 0.0))
+            )
         rows.append(cells)
     return Table(caption, [corner, *across], rows)

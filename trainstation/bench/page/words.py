@@ -55,7 +55,7 @@ def metric(name: str, value: float | None) -> str:
     """Write a value of a metric, as a problem says it."""
     if value is None or not math.isfinite(value):
         return MISS
-    return f"{100 * value:.1f} %" if name in PERCENT else f"{value:.4g}"
+    return f"{100 * value:.3g} %" if name in PERCENT else f"{value:.4g}"
 
 
 def ratio(interval: Interval | None) -> str:

@@ -6,8 +6,7 @@ import base64
 import hashlib
 import os
 import tempfile
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -16,15 +15,19 @@ from markupsafe import Markup
 from trainstation.bench.cells import current
 from trainstation.bench.ledger import Ledger
 from trainstation.bench.output import counted
-from trainstation.bench.page import appendix, evidence, pictures
+from trainstation.bench.page import appendix, evidence, judged, pictures, tuning
 from trainstation.bench.page.curves import curves
+from trainstation.bench.page.judged import Standings
 from trainstation.bench.page.looks import DARK, LIGHT, Look, looks_of
-from trainstation.bench.page.sections import Part, Section
+from trainstation.bench.page.sections import Section
+from trainstation.bench.rows import Trial
+from trainstation.bench.score import standings
 
 __all__ = ["write"]
 
 SHOWN = 8  # best optimizers that are shown until others are asked for
 ALWAYS = ("adamw", "sgd", "adam")
+TRACKS = ("tuned", "default")  # the headline first
 
 
 def write(ledger: Ledger, path: Path, *, command: str) -> None:
@@ -56,14 +59,17 @@ def _render(ledger: Ledger, command: str) -> str:
     jinja.trim_blocks = jinja.lstrip_blocks = True
     script = Path(__file__).with_name("page.js").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    first, looks = _looks(ledger)
+    trials = current(ledger.trials)
+    tracks = [track for track in TRACKS if any(trial.track == track for trial in trials)]
+    found = {track: standings(trials, track) for track in tracks}
+    first, looks = _looks(ledger, found)
     return jinja.get_template("page.html").render(
         title="Optimizers compared",
         subtitle=_subtitle(ledger),
-        sections=list(_sections(ledger, looks)),
+        sections=list(_sections(ledger, trials, found, looks)),
         looks=looks,
         first=first,
-        legend_after="results",
+        legend_after="leaderboard" if found else "verdict",
         light=LIGHT,
         dark=DARK,
         script=Markup(script),  # noqa: S704  # ours
@@ -72,11 +78,12 @@ def _render(ledger: Ledger, command: str) -> str:
     )
 
 
-def _looks(ledger: Ledger) -> tuple[list[str], dict[str, Look]]:
+def _looks(ledger: Ledger, found: Standings) -> tuple[list[str], dict[str, Look]]:
     """Return who is shown from the beginning, and everyone's look."""
-    names = dict.fromkeys(trial.optimizer for trial in ledger.trials)
+    names = dict.fromkeys(each.optimizer for some in found.values() for each in some)
     first = list(names)[:SHOWN]
     first += [name for name in ALWAYS if name in names and name not in first]
+    names |= dict.fromkeys(trial.optimizer for trial in ledger.trials)
     timed = dict.fromkeys(row.peer for row in ledger.speeds if row.suite == "step" and row.median_ns is not None)
     walked = dict.fromkeys(path.optimizer for path in ledger.paths)
     looks = looks_of(first, [*sorted(names), *timed, *walked])
@@ -95,18 +102,26 @@ def _subtitle(ledger: Ledger) -> str:
     return ", ".join([*parts, *days[-1:]])
 
 
-def _sections(ledger: Ledger, looks: dict[str, Look]) -> Iterator[Section]:
-    every, ledger = ledger, replace(ledger, trials=current(ledger.trials))
-    scored = [trial for trial in ledger.trials if trial.track != "tuning"]
-    yield evidence.environment(ledger)
-    yield evidence.results(ledger)
-    parts = [Part(f"Track {track}", panels) for track, panels in curves(scored, looks)]
-    yield Section("curves", "Curves", ["c"], parts=parts)
-    yield appendix.diagnostics(ledger.diagnostics)
+def _sections(ledger: Ledger, trials: Sequence[Trial], found: Standings, looks: dict[str, Look]) -> Iterator[Section]:
+    """Yield the sections in their order; `trials` are those of the ledger that count."""
+    scored = [trial for trial in trials if trial.track != "tuning"]
     caches = ledger.envs[-1].caches if ledger.envs else {}
+    boxes = {name: appendix.box(name) for name in dict.fromkeys(trial.optimizer for trial in trials)}
+    yield judged.verdict(found)
+    yield evidence.environment(ledger)
+    if found:
+        yield judged.leaderboard(found, ledger.speeds)
+        yield curves(scored, looks)
+        yield judged.profiles(trials, found, looks)
+        yield judged.heat(trials, found)
+        yield tuning.rates(trials, boxes, looks)
+        yield tuning.expectation(trials, looks)
+    yield appendix.diagnostics(ledger.diagnostics)
     yield pictures.speed(ledger.speeds, caches, looks)
     yield pictures.shares(scored)
     yield pictures.landscapes(ledger.paths, looks)
-    yield appendix.configurations(ledger)
-    yield appendix.failures(ledger)
-    yield appendix.raw(every)
+    if trials:
+        yield evidence.results(trials, ledger.runs)
+        yield appendix.configurations(trials, boxes)
+    yield appendix.failures(trials, ledger)
+    yield appendix.raw(ledger)
