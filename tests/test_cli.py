@@ -330,6 +330,7 @@ def test_an_interrupt_is_130(monkeypatch):
     [
         *(("list",), ("info", "loud"), ("bench", "loud", "--epochs", "1", "--out", "out")),
         ("speed", "loud", "--sizes", "8", "--samples", "5"),
+        ("problems",),
     ],
     ids=lambda a: a[0],
 )

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import math
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from trainstation import plugins
-from trainstation.cli_common import Failure, as_json, needs_the_extra, out_folder, quote_command
+from trainstation.cli_common import Failure, as_json, needs_the_extra, out_folder, output, quote_command
 from trainstation.errors import UnknownOptimizerError
 from trainstation.jsonable import jsonable
 
@@ -66,7 +65,8 @@ def compare(a: str, b: str, track: str | None, out: Path, as_json: bool) -> None
     samples within the two runs, and how two processes lie in memory may differ by more.
     """
     needs_the_extra("compare")
-    names = _optimizers(a, b)
+    with output(as_json):
+        names = _optimizers(a, b)
     if names is None:
         _changes(a, b, out, as_json)
         return
@@ -129,11 +129,11 @@ def problems(as_json: bool) -> None:
     needs_the_extra("problems")
     from trainstation.bench.problems import find_problems
 
-    found = find_problems().values()
+    with output(as_json) as stdout:
+        found = find_problems().values()
     if as_json:
         keys = ("name", "summary", "metric", "lower_is_better", "steps_per_epoch", "budget", "target", "profile")
-        json.dump([{key: jsonable(getattr(each, key)) for key in keys} for each in found], sys.stdout)
-        click.echo()
+        stdout.write(json.dumps([{key: jsonable(getattr(each, key)) for key in keys} for each in found]) + "\n")
         return
     width = max(len(each.name) for each in found)
     for each in found:

@@ -103,7 +103,7 @@ def test_the_other_way_round_it_is_the_inverse(groups):
     if claim.speedup:
         low, mid, high = claim.speedup
         assert back.speedup == pytest.approx((1 / high, 1 / mid, 1 / low))
-        assert 1 / LIMIT <= low * (1 + 1e-9)
+        assert low * (1 + 1e-9) >= 1 / LIMIT
         assert low <= mid * (1 + 1e-9) <= high * (1 + 1e-8)
 
 
@@ -182,7 +182,8 @@ class Noisy:
     """Squares whose lowest point is heard through noise."""
 
     def __init__(self, seed, size):
-        self.random = np.random.default_rng(seed)
+        # The test takes problems as independent: one stream for both made 13 % of the verdicts false.
+        self.random = np.random.default_rng((seed, size))
         self.p = ts.Tensor.from_numpy(self.random.normal(size=size).astype(np.float32)).requires_grad_()
 
     def parameters(self):

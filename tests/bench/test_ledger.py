@@ -59,8 +59,12 @@ def test_what_a_kill_has_left_is_not_read(tmp_path):
 
 @pytest.mark.parametrize(
     "line",
-    ["", "{", "3", "{}", '{"schema": "tsb/2", "kind": "env"}', '{"schema": "tsb/1", "kind": "x"}']
-    + ['{"schema": "tsb/1", "kind": "point", "step": 3}'],
+    [
+        *("", "{", "3", "{}"),
+        '{"schema": "tsb/2", "kind": "env"}',
+        '{"schema": "tsb/1", "kind": "x"}',
+        '{"schema": "tsb/1", "kind": "point", "step": 3}',
+    ],
 )
 def test_what_is_no_row_is_named_with_its_place(tmp_path, line):
     path = tmp_path / "a.jsonl"

@@ -71,6 +71,9 @@ def paired(pairs: Sequence[tuple[Array, Array]], measure: Measure) -> Claim:
     Teachers Should Know about the Bootstrap). Were there no difference, each pair could as well have stood the other
     way round: p is the share of all ways, or of 10,000 that are drawn, in which the estimate is as far from 1.
 
+    Trials of different problems are taken as independent, those with the same seed too. Where a seed draws the same
+    numbers in two problems, what is chance in one is repeated in the other, and p is too small.
+
     """
     logs = [log_ratios(other, one) for one, other in pairs if len(one) > 1]
     count = sum(map(len, logs))

@@ -40,7 +40,7 @@ class Live:
         """
         self._console, self._cost, self._problems = console, cost, problems
         self._jobs, self._over = plan.count() * len(problems), 0.0
-        self._seconds = sum(cost(plan.job(problem, "", "", 0)) * plan.count() for problem in problems.values())
+        self._seconds = sum(cost(plan.job(each, "", "", 0)) for each in problems.values()) * plan.count()
         self._running: dict[int, tuple[Job, float]] = {}
         self._finished = 0
         self._begin = self._printed = self._drawn = time.perf_counter()
@@ -100,6 +100,11 @@ class Live:
             self._printed = now
             left = f"{self._headline()}, {self._share():.0%}, about {_clock(self._left(now))} left"
             self._line(f"{left}; {label(job)}: {min(done, 1.0):.0%}, {text}")
+
+    def skip(self, job: Job) -> None:
+        """A trial need not be run."""
+        self._finished += 1
+        self._seconds = max(self._seconds - self._cost(job), 1e-9)
 
     def end(self, job: Job) -> None:
         """A trial has ended."""

@@ -108,8 +108,8 @@ class Plan:
 
 PROFILES = {
     "smoke": Plan("smoke", ("default",), 1, 0, "constant"),
-    "standard": Plan("standard", ("default", "tuned"), 5, 10, "cosine"),
-    "full": Plan("full", ("default", "tuned"), 10, 30, "cosine"),
+    "standard": Plan("standard", ("default", "tuned"), 4, 8, "cosine"),
+    "full": Plan("full", ("default", "tuned"), 10, 32, "cosine"),
 }
 
 

@@ -78,19 +78,15 @@ def _against(found: Sequence[Standing], claims: dict[str, Claim], word: str, wha
 
 
 def _solved(found: Sequence[Standing]) -> str:
-    share = {each.optimizer: (each.solved or 0.0, each.n) for each in found}
-    most = max(each for each, _ in share.values())
-    who = [name for name, (each, _) in share.items() if each == most and each > 0]
-    nothing = [name for name, (each, _) in share.items() if each == 0]
-    parts = []
-    if who:
-        n = share[who[0]][1]
-        parts.append(f"The most trials that reach the target, {most:.0%}, has {_listed(who)} (n = {n})")
-    if nothing:
-        parts.append(
-            f"none of {_listed(nothing)} does" if who else f"No trial of {_listed(nothing)} reaches the target"
-        )
-    return "; ".join(parts) + "."
+    most = max(each.solved or 0.0 for each in found)
+    who = [each for each in found if each.solved == most and most > 0]
+    nothing = _listed([each.optimizer for each in found if not each.solved])
+    if not who:
+        return f"No trial of {nothing} reaches the target."
+    n = sorted({each.n for each in who})
+    many = f"n = {n[0]}{f' to {n[-1]}' * (len(n) > 1)}{' each' * (len(who) > 1)}"
+    rest = f"; none of {nothing} does" if nothing else ""
+    return f"Most trials reach the target, {most:.0%}, with {_listed([each.optimizer for each in who])} ({many}){rest}."
 
 
 def _failed(found: Sequence[Standing]) -> str:

@@ -129,7 +129,7 @@ class Session:
             else:
                 found.append(trial)
                 self._kept += 1
-                live.end(job)
+                live.skip(job)
         self.trials += found
         for job, trial, points in run_jobs(left, self._problems, env_id, self._processes, live):
             for point in points:

@@ -72,7 +72,7 @@ def main(*wheels: str) -> None:
         "randhie": randhie(statsmodels),
     }
     for name, arrays in made.items():
-        np.savez_compressed(Path(__file__).with_name(f"{name}.npz"), **arrays)
+        np.savez_compressed(Path(__file__).with_name(f"{name}.npz"), **arrays)  # type: ignore[arg-type]  # no array is called allow_pickle
         digest = hashlib.sha256(b"".join(array.tobytes() for array in arrays.values())).hexdigest()
         shapes = ", ".join(f"{key} {array.shape} {array.dtype}" for key, array in arrays.items())
         print(f"{name}: {shapes}, sha256 of their bytes {digest}")

@@ -6,12 +6,14 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from matplotlib.ticker import NullLocator
+
 from trainstation.bench import score
 from trainstation.bench.cells import Measure
 from trainstation.bench.page import words
 from trainstation.bench.page.looks import Look
 from trainstation.bench.page.sections import Panel, Part, Section, absent
-from trainstation.bench.page.svg import drawn, log_axis
+from trainstation.bench.page.svg import drawn
 from trainstation.bench.page.table import Cell, Table, matrix, number
 from trainstation.bench.rows import Speed, Trial
 from trainstation.bench.score import Standing
@@ -21,6 +23,7 @@ __all__ = ["Standings", "heat", "leaderboard", "profiles", "verdict"]
 
 Standings = Mapping[str, Sequence[Standing]]  # by track, the headline's first
 MEASURES: dict[Measure, str] = {"steps": "in steps: the algorithm", "secs": "in seconds: the whole"}
+FACTORS = (1, 1.5, 2, 3, 4)
 KINDS = {"better": "good", "faster": "good", "worse": "bad", "slower": "bad"}
 
 
@@ -57,19 +60,19 @@ def _board(track: str, found: Sequence[Standing], spent: Mapping[str, float]) ->
     against = f"against {reference}" if reference else ""
     headings = [
         *("optimizer", "score, steps", "score, time", "solved", "n", "speed-up, steps", "verdict, steps"),
-        *("speed-up, time", "verdict, time", "ns / parameter", "bytes / parameter", "share of step", "from"),
+        *("speed-up, time", "verdict, time", "ns / param", "bytes / param", "share of step", "from"),
     ]
     rows = [
         [
             Cell(each.optimizer),
-            number(words.figure(each.score_steps, 2), each.score_steps),
-            number(words.figure(each.score_secs, 2), each.score_secs),
+            number(words.score(each.score_steps), each.score_steps),
+            number(words.score(each.score_secs), each.score_secs),
             number(words.share(each.solved), each.solved),
             number(str(each.n), each.n),
             number(words.ratio(each.speedup_steps), each.speedup_steps.mid if each.speedup_steps else None),
-            _verdict(each.verdict_steps, each.p_steps),
+            Cell(each.verdict_steps, kind=KINDS.get(each.verdict_steps, "")),
             number(words.ratio(each.speedup_secs), each.speedup_secs.mid if each.speedup_secs else None),
-            _verdict(each.verdict_secs, each.p_secs),
+            Cell(each.verdict_secs, kind=KINDS.get(each.verdict_secs, "")),
             number(words.figure(spent.get(each.optimizer)), spent.get(each.optimizer)),
             number(words.figure(each.state_bytes_per_param), each.state_bytes_per_param),
             number(words.share(each.optimizer_share), each.optimizer_share),
@@ -81,11 +84,6 @@ def _board(track: str, found: Sequence[Standing], spent: Mapping[str, float]) ->
         "; "
     )
     return Table(caption, headings, rows, frozenset({"verdict, steps", "verdict, time", "from"}))
-
-
-def _verdict(said: str, p: float | None) -> Cell:
-    shown = f"{said} (p {'< 0.001' if p < 0.001 else f'= {p:.2g}'})" if p is not None and said != "reference" else said  # noqa: PLR2004
-    return Cell(shown, kind=KINDS.get(said, ""))
 
 
 def profiles(trials: Sequence[Trial], found: Standings, looks: Mapping[str, Look]) -> Section:
@@ -113,12 +111,14 @@ def _profile(
         for name, (taus, shares) in made.items():
             look = looks[name]
             axes.plot(taus, 100 * shares, drawstyle="steps-post", marker=look.mark, markevery=[-1], **look.line)
-        axes.set(xlim=(1, score.TAU * 1.02), ylim=(-2, 102), xlabel="factor of the best time", ylabel="% of problems")
-        log_axis(axes.xaxis)
+        axes.set(xlim=(1, score.TAU * 1.02), ylim=(-2, 102), xlabel="factor of the best time", xscale="log")
+        axes.set_xticks(FACTORS, map(str, FACTORS))
+        axes.xaxis.set_minor_locator(NullLocator())
+        axes.yaxis.set_major_formatter("{x:.0f} %")
 
     value = "score_steps" if measure == "steps" else "score_secs"
     ranked = sorted(found, key=lambda each: -(getattr(each, value) or 0.0))[:3]
-    best = ", ".join(f"{each.optimizer} {words.figure(getattr(each, value), 2)}" for each in ranked)
+    best = ", ".join(f"{each.optimizer} {words.score(getattr(each, value))}" for each in ranked)
     alt = f"Performance profiles, {track}, {MEASURES[measure]}, of {len(made)} optimizers. The highest scores: {best}."
     names = {look.key: name for name, look in looks.items()}
     svg = drawn(f"profile-{track}-{measure}", alt, draw, size=(5.6, 3.2), names=names)
@@ -133,7 +133,7 @@ def heat(trials: Sequence[Trial], found: Standings) -> Section:
     title = "Time to the target"
     if not tables:
         return absent("heat", title, "trials with a target", words.command("bench", "--profile", "standard"))
-    text = "The darker, the nearer to the best of its column; — is a miss: most trials did not get there."
+    text = "The stronger the shade, the nearer to the best of its column; — is a miss: most trials did not get there."
     return Section("heat", title, [text], parts=[Part(tables=tables)])
 
 

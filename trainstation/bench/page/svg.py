@@ -46,7 +46,9 @@ GEOMETRY = {"d", "points", "x", "y", "width", "height"}
 NARROW = 30  # times from end to end, within which decades alone are too few
 NUMBER = re.compile(r"-?\d+\.\d+")
 REFERENCE = re.compile(r"url\(#([^)]+)\)")
-FONT = re.compile(r"font:\s*(?:[a-z]+\s+)?(?:\d+\s+)?([\d.]+px)[^;]*")
+SPACE = re.compile(r"\s*([MLQCz])\s*", re.IGNORECASE)
+FAMILY = re.compile("font-(?!size)")  # text is in the page's letters
+LEFT, BOTTOM, EDGE = 0.6, 0.46, 0.08  # inches around the axes: those of neighbours are in line
 
 
 def drawn(
@@ -67,9 +69,13 @@ def drawn(
         names: what stands beside the pointer over the group of a gid. Such a group has the gid as its `data-o`.
 
     """
-    with mpl.rc_context(SETTINGS):
-        figure = Figure(figsize=size, layout="constrained")
+    wide, high = size
+    with mpl.rc_context():
+        mpl.rcdefaults()  # the page is the same for everyone
+        mpl.rcParams.update(SETTINGS)
+        figure = Figure(figsize=size)
         FigureCanvasSVG(figure)
+        figure.subplots_adjust(LEFT / wide, BOTTOM / high, 1 - EDGE / wide, 1 - EDGE / high)
         figure.patch.set_visible(False)
         axes = figure.subplots()
         axes.patch.set_visible(False)
@@ -92,8 +98,9 @@ def _adopt(root: ET.Element, ident: str, names: Mapping[str, str]) -> None:
     used = {*REFERENCE.findall(text), *(link[1:] for each in root.iter() if (link := each.get(LINK)))}
     for each in root.iter():
         each.tag = each.tag.removeprefix(NAMES)
-        _simplify(each, ident)
+        each.text, each.tail = (each.text if each.tag == "text" else None), None
         name = each.attrib.pop("id", "")
+        _simplify(each, ident)
         if name in names:
             each.set("data-o", name)
             title = ET.Element("title")
@@ -104,18 +111,18 @@ def _adopt(root: ET.Element, ident: str, names: Mapping[str, str]) -> None:
 
 
 def _simplify(each: ET.Element, ident: str) -> None:
+    """Write an element's attributes in few letters, with its references to this figure, in the page's colours."""
     if LINK in each.attrib:
         each.set("href", f"#{ident}-{each.attrib.pop(LINK)[1:]}")
+    if each.get("transform", "").startswith("rotate(-0 "):
+        del each.attrib["transform"]
     for key in GEOMETRY.intersection(each.keys()):
-        each.set(key, " ".join(NUMBER.sub(_rounded, each.attrib[key]).split()))
-    if "clip-path" in each.attrib:
-        each.set("clip-path", REFERENCE.sub(rf"url(#{ident}-\1)", each.attrib["clip-path"]))
-    if "style" in each.attrib:
-        style = REFERENCE.sub(rf"url(#{ident}-\1)", each.attrib["style"])
-        style = FONT.sub(r"font-size:\1", style).replace("; ", ";").replace(": ", ":")
+        each.set(key, SPACE.sub(r"\1", NUMBER.sub(_rounded, each.attrib[key])))
+    for key in {"clip-path", "style"}.intersection(each.keys()):
+        value = REFERENCE.sub(rf"url(#{ident}-\1)", each.attrib[key])
         for ink, meant in INKS.items():
-            style = style.replace(ink, meant)
-        each.set("style", style)
+            value = value.replace(ink, meant)
+        each.set(key, ";".join(":".join(part.split(": ")) for part in value.split("; ") if not FAMILY.match(part)))
 
 
 def _rounded(found: re.Match[str]) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 
 from trainstation.bench.stats import Interval
 
-__all__ = ["around", "command", "count", "figure", "hyper", "median", "metric", "ratio", "seconds", "share"]
+__all__ = ["around", "command", "count", "figure", "hyper", "median", "metric", "ratio", "score", "seconds", "share"]
 
 MISS = "—"
 PERCENT = ("accuracy", "error")  # metrics that are shares
@@ -27,6 +27,11 @@ def figure(value: float | None, digits: int = 3) -> str:
     if value is None or not math.isfinite(value):
         return MISS
     return f"{value:,.0f}" if abs(value) >= 10**digits else f"{value:.{digits}g}"
+
+
+def score(value: float | None) -> str:
+    """Write a score."""
+    return MISS if value is None else f"{value:.2f}"
 
 
 def count(value: float | None) -> str:

@@ -43,7 +43,8 @@ def _every_fifth(count: int, block: int = 1) -> Array:
 def _standardised(features: Array, test: Array) -> Array:
     """Return columns of mean 0 and variance 1 over what is trained on."""
     trained = features[~test].astype(np.float64)
-    return ((features - trained.mean(axis=0)) / trained.std(axis=0)).astype(np.float32)
+    standardised: Array = ((features - trained.mean(axis=0)) / trained.std(axis=0)).astype(np.float32)
+    return standardised
 
 
 @cache

@@ -27,7 +27,7 @@ def _hessian() -> Array:
     rng = np.random.default_rng(SEED)
     values = np.concatenate([rng.uniform(0, 1, SIZE - STEEP), rng.uniform(30, 60, STEEP)])
     axes, _ = np.linalg.qr(rng.standard_normal((SIZE, SIZE)))
-    return (axes * values) @ axes.T
+    return (axes * values) @ axes.T  # type: ignore[no-any-return]  # as NumPy says
 
 
 class NoisyQuadratic:

@@ -62,7 +62,7 @@ class CancerLogistic(Supervised):
         """Return the objective of a batch."""
         weight = self.parameters()[0]
         fit = functional.binary_cross_entropy_with_logits(outputs, targets)
-        return fit + (weight * weight).sum() * (PENALTY / 2)
+        return fit + (weight * weight).sum() * (PENALTY / 2)  # type: ignore[no-any-return]  # operators give Any
 
     def evaluate(self) -> float:
         """Return the relative suboptimality, in float64."""

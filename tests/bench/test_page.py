@@ -1,0 +1,203 @@
+import json
+import lzma
+import re
+import shlex
+from base64 import b64decode
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pages import HOSTILE, every_kind
+
+from trainstation.bench import page, rows
+from trainstation.bench.ledger import Ledger
+from trainstation.bench.page.curves import curve
+from trainstation.cli import main
+
+SECTIONS = (
+    "verdict environment leaderboard curves profiles heat sensitivity expected diagnostics speed shares landscapes "
+    "results configurations failures rows"
+)
+
+
+class Parsed(HTMLParser):
+    """All start tags with their attributes, and the text of each kind of element."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.texts, self._open = [], {}, []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        self._open.append(tag)
+
+    def handle_endtag(self, tag):
+        while self._open.pop() != tag:
+            pass
+
+    def handle_data(self, data):
+        for tag in {*self._open}:
+            self.texts.setdefault(tag, []).append(data)
+
+    def all(self, tag):
+        return [attrs for name, attrs in self.tags if name == tag]
+
+    def values(self, attribute):
+        return [attrs[attribute] for _, attrs in self.tags if attribute in attrs]
+
+
+def written(ledger, folder, name="report.html"):
+    page.write(ledger, folder / name, command="trainstation report")
+    return (folder / name).read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def ledger():
+    return every_kind()
+
+
+@pytest.fixture(scope="module")
+def text(ledger, tmp_path_factory):
+    return written(ledger, tmp_path_factory.mktemp("page"))
+
+
+@pytest.fixture(scope="module")
+def parsed(text):
+    return Parsed(text)
+
+
+def test_every_section_is_there_and_in_the_contents(parsed):
+    assert [attrs["id"] for attrs in parsed.all("section")] == SECTIONS.split()
+    assert {f"#{name}" for name in SECTIONS.split()} <= set(parsed.values("href"))
+    missing = [attrs for attrs in parsed.all("p") if "runs them" in str(attrs)]
+    assert not missing
+
+
+def test_nothing_refers_to_anything_outside(text, parsed):
+    assert not parsed.values("src") + parsed.values("srcset") + parsed.all("link") + parsed.all("base")
+    assert all(link.startswith(("#", "data:")) for link in parsed.values("href"))
+    assert set(re.findall(r"url\((.)", text)) == {"#"}
+    assert not re.search("https?://|@import", text)
+    policy = parsed.all("meta")[1]["content"]
+    assert policy.startswith("default-src 'none'")
+    assert not [name for name in {key for _, attrs in parsed.tags for key in attrs} if name.startswith("on")]
+
+
+def test_each_id_is_one_and_each_reference_has_one(text, parsed):
+    ids = parsed.values("id")
+    assert len(ids) == len(set(ids))
+    used = {link[1:] for link in parsed.values("href") if link.startswith("#")} | set(
+        re.findall(r"url\(#([^)]+)\)", text)
+    )
+    assert used | set(parsed.values("aria-labelledby")) <= set(ids)
+
+
+def test_a_screen_reader_gets_words_for_every_figure_and_table(parsed):
+    figures = [attrs for attrs in parsed.all("svg") if "aria-hidden" not in attrs]
+    assert len(figures) == len(parsed.all("figure")) > 10
+    assert all(attrs["role"] == "img" and len(attrs["aria-label"]) > 30 for attrs in figures)
+    assert len(parsed.all("caption")) == len(parsed.all("table"))
+    assert {attrs["scope"] for attrs in parsed.all("th")} == {"col", "row"}
+
+
+def test_an_optimizer_has_one_look_everywhere(text, parsed):
+    boxes = {attrs["id"].removeprefix("show-") for attrs in parsed.all("input")}
+    assert set(parsed.values("data-o")) <= boxes
+    keys = re.findall(r'data-o="(\w+)"><title>([^<]+)</title>', text)
+    assert len({name for _, name in keys}) == len({key for key, _ in keys}) == len(set(keys))
+    for key in boxes:  # a group has its own colour, and that of no other
+        colours = set(re.findall(rf'data-o="{key}">(?:(?!data-o).)*?stroke:(var\(--c\d\))', text))
+        assert len(colours) == 1
+
+
+def test_strangers_words_are_text(ledger, tmp_path):
+    trial = ledger.trials[0]
+    bad = replace(trial, optimizer=HOSTILE, version=HOSTILE, status="error", reason=HOSTILE, points=trial.points)
+    speed = replace(ledger.speeds[0], peer=HOSTILE + "$x^$", case=HOSTILE)
+    path = replace(ledger.paths[0], optimizer=HOSTILE)
+    env = replace(ledger.envs[0], cpu_model=HOSTILE)
+    some = replace(ledger, trials=[*ledger.trials, bad], speeds=[speed], paths=[path], envs=[env])
+    found = Parsed(written(some, tmp_path))
+    assert len(found.all("script")) == 1
+    assert not found.all("img")
+    for tag in ("td", "th", "title", "label", "dd"):
+        assert HOSTILE in "".join(found.texts[tag])
+
+
+def test_the_rows_are_in_the_page(ledger, parsed, tmp_path):
+    [(name, uri)] = [(attrs["download"], attrs["href"]) for attrs in parsed.all("a") if "download" in attrs]
+    (tmp_path / name).write_bytes(b64decode(uri.partition(",")[2]))
+    again = Ledger.read(tmp_path)
+    for kind in ("envs", "runs", "trials", "speeds", "diagnostics", "paths"):
+        assert list(map(rows.to_json, getattr(again, kind))) == list(map(rows.to_json, getattr(ledger, kind)))
+    assert [len(trial.points) for trial in again.trials] == [len(trial.points) for trial in ledger.trials]
+    lines = lzma.decompress((tmp_path / name).read_bytes()).decode().splitlines()
+    assert {json.loads(line)["schema"] for line in lines} == {rows.SCHEMA}
+
+
+def test_the_same_rows_make_the_same_page(ledger, text, tmp_path):
+    assert written(ledger, tmp_path) == text
+
+
+def test_commands_are_such_as_there_are(parsed, ledger):
+    found = [text for text in parsed.texts["code"] if text.startswith("trainstation ")]
+    assert len(found) > len({(trial.problem, trial.optimizer, trial.track) for trial in ledger.trials}) / 2
+    for _, name, *arguments in map(shlex.split, found):
+        command = main.commands[name]
+        assert command.make_context(name, arguments).params
+    tuned = [text for text in found if "--track tuned" in text]
+    assert all("--trials 4" in text and "--seeds 3" in text for text in tuned)
+    assert tuned
+
+
+@pytest.mark.parametrize(
+    ("kinds", "there", "not_there"),
+    [
+        ((), "verdict", "curves"),
+        (("speeds",), "speed", "leaderboard"),
+        (("trials",), "curves", ""),
+        (("diagnostics",), "diagnostics", "leaderboard"),
+        (("paths",), "landscapes", "results"),
+    ],
+)
+def test_what_has_no_rows_says_which_command_makes_them(ledger, tmp_path, kinds, there, not_there):
+    found = Parsed(written(Ledger(**{kind: getattr(ledger, kind) for kind in kinds}), tmp_path))
+    names = {attrs["id"] for attrs in found.all("section")}
+    assert there in names
+    assert not_there not in names
+    assert "trainstation bench" in " ".join(found.texts["code"])
+
+
+def test_trials_without_a_target_are_shown_and_not_scored(ledger, tmp_path):
+    some = [replace(trial, target=None, steps_to_target=None, secs_to_target=None) for trial in ledger.trials]
+    found = Parsed(written(Ledger(trials=some), tmp_path))
+    assert "nothing to score" in "".join(found.texts["li"])
+    assert "curve-default-0" in "".join(found.values("id"))
+
+
+def test_a_page_that_cannot_be_written_leaves_nothing_behind(ledger, tmp_path):
+    (tmp_path / "report.html").mkdir()
+    with pytest.raises(OSError, match=r"report\.html"):
+        page.write(Ledger(), tmp_path / "report.html", command="")
+    assert list(tmp_path.iterdir()) == [tmp_path / "report.html"]
+
+
+def test_a_seed_that_has_blown_up_counts_as_worse_than_all(ledger):
+    def trial(*values, lower=True):
+        points = [rows.Point("", "", "", 0, 10 * place, 0.0, None, value, 0.1) for place, value in enumerate(values)]
+        return replace(ledger.trials[0], points=points, lower_is_better=lower)
+
+    found = curve([trial(9, 2, 1), trial(8, 3, 2), trial(7, None)])
+    assert found.steps.tolist() == [0, 10, 20]
+    assert found.middle.tolist() == [8, 3, 2]
+    assert found.high.tolist()[1:] == [np.inf, np.inf]
+    assert curve([trial(9, 2, 1), trial(7), trial(7)]).steps.tolist() == [0]
+    assert curve([trial(1, 2, 3, lower=False), trial(1, None, None, lower=False)]).steps.tolist() == [0]
+
+
+def test_the_package_brings_what_the_page_is_made_of():
+    folder = Path(page.__file__).parent
+    assert {"page.html", "page.css", "page.js"} <= {path.name for path in folder.iterdir()}
