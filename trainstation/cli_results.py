@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -80,18 +79,7 @@ def compare(a: str, b: str, track: str | None, out: Path, as_json: bool) -> None
         text = f"{out} has no {track} trials of {' or '.join(missing)}; trainstation bench {' '.join(names)} makes some"
         raise Failure(text)
     found = versus(trials, *names, track)
-    if as_json:
-        click.echo(json.dumps(jsonable(found), allow_nan=False))
-        return
-    width = max([len(duel.problem) for duel in found.duels], default=0)
-    for duel in found.duels:
-        steps, secs = _pair(duel.steps_a, duel.steps_b), _pair(duel.secs_a, duel.secs_b)
-        click.echo(f"{duel.problem:{width}}  steps {steps}  seconds {secs}  n = {duel.n_a}, {duel.n_b}")
-    click.echo(found.sentence)
-
-
-def _pair(one: float, other: float) -> str:
-    return " : ".join("-" if math.isinf(each) else f"{each:.4g}" for each in (one, other))
+    click.echo(json.dumps(jsonable(found), allow_nan=False) if as_json else str(found))
 
 
 def _optimizers(a: str, b: str) -> tuple[str, str] | None:

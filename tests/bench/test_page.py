@@ -72,8 +72,7 @@ def parsed(text):
 def test_every_section_is_there_and_in_the_contents(parsed):
     assert [attrs["id"] for attrs in parsed.all("section")] == SECTIONS.split()
     assert {f"#{name}" for name in SECTIONS.split()} <= set(parsed.values("href"))
-    missing = [attrs for attrs in parsed.all("p") if "runs them" in str(attrs)]
-    assert not missing
+    assert "There are no" not in "".join(parsed.texts["p"])
 
 
 def test_nothing_refers_to_anything_outside(text, parsed):
@@ -107,6 +106,7 @@ def test_an_optimizer_has_one_look_everywhere(text, parsed):
     boxes = {attrs["id"].removeprefix("show-") for attrs in parsed.all("input")}
     assert set(parsed.values("data-o")) <= boxes
     keys = re.findall(r'data-o="(\w+)"><title>([^<]+)</title>', text)
+    assert {name for _, name in keys} == {"adam", "adamw", "sgd", "rmsprop", "peer"}
     assert len({name for _, name in keys}) == len({key for key, _ in keys}) == len(set(keys))
     for key in boxes:  # a group has its own colour, and that of no other
         colours = set(re.findall(rf'data-o="{key}">(?:(?!data-o).)*?stroke:(var\(--c\d\))', text))
@@ -149,8 +149,9 @@ def test_commands_are_such_as_there_are(parsed, ledger):
         command = main.commands[name]
         assert command.make_context(name, arguments).params
     tuned = [text for text in found if "--track tuned" in text]
-    assert all("--trials 4" in text and "--seeds 3" in text for text in tuned)
     assert tuned
+    assert all("--trials 4" in text for text in tuned)
+    assert sum("--seeds 3" in text for text in tuned) == len(tuned) - 1  # the failed one is of a fourth
 
 
 @pytest.mark.parametrize(

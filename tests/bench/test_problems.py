@@ -68,21 +68,19 @@ def test_an_epoch_has_as_many_steps_as_are_said(name):
 def test_the_logistic_regression_is_judged_by_its_least_objective():
     first, least = tables._least()
     task = BUILTIN["logreg_cancer"].start(0)
-    features, labels = data.breast_cancer()
-    inputs = np.column_stack([features, np.ones(len(labels))]).astype(np.float64)
-    weights = np.zeros(31)
-    for _ in range(20_000):  # gradient descent gets there, too
-        weights -= 0.2 * tables._logistic(weights)[1]
-    assert tables._logistic(weights)[0] == pytest.approx(least, rel=1e-5)
+    weights, speed = np.zeros(31), np.zeros(31)
+    for _ in range(1500):  # gradient descent with momentum gets there, too
+        speed = 0.98 * speed - 0.1 * tables._logistic(weights)[1]
+        weights += speed
+    assert tables._logistic(weights)[0] == pytest.approx(least, rel=1e-9)
     for parameter, values in zip(task.parameters(), (weights[None, :30], weights[30:]), strict=True):
         parameter.data[...] = values
     assert 0 <= task.evaluate() < 1e-5
     for parameter in task.parameters():
         parameter.data[...] = 0
     assert task.evaluate() == pytest.approx(1)
-    whole = task.loss(np.arange(len(labels))).item()
+    whole = task.loss(np.arange(569)).item()
     assert whole == pytest.approx(first, rel=1e-6)
-    assert np.isfinite(inputs).all()
 
 
 def test_the_quadratics_least_value_is_at_0():

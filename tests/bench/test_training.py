@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from toys import QUADRATIC, Quadratic, trial_of
 
 import trainstation as ts
+from trainstation.bench import rates as rates_module
 from trainstation.bench import training
 from trainstation.plugins import find_optimizer
 
@@ -107,7 +108,7 @@ def test_of_the_search_no_points_are_kept():
 
 
 def rates(name, steps):
-    schedule = training.SCHEDULES[name](steps)
+    schedule = rates_module.SCHEDULES[name](steps)
     return [schedule(step, 2.0) for step in range(steps)]
 
 
@@ -126,7 +127,7 @@ def test_schedules_rise_from_above_zero_and_fall_to_near_it(steps):
 
 @given(st.integers(1, 40))
 def test_schedules_of_few_steps_have_rates(steps):
-    for name in training.SCHEDULES:
+    for name in rates_module.SCHEDULES:
         assert all(0 <= rate <= 2 for rate in rates(name, steps))
 
 
@@ -137,13 +138,13 @@ def test_the_rate_of_a_step_is_the_schedules():
 
 def test_a_schedule_free_optimizer_is_never_slowed_down():
     free, adam = find_optimizer("schedulefree_adamw"), find_optimizer("adam")
-    assert [training.schedule_of(free, name) for name in training.SCHEDULES] == [
+    assert [rates_module.schedule_of(free, name) for name in rates_module.SCHEDULES] == [
         "constant",
         "warmup",
         "warmup",
         "warmup",
     ]
-    assert training.schedule_of(adam, "cosine") == "cosine"
+    assert rates_module.schedule_of(adam, "cosine") == "cosine"
 
 
 def test_weights_are_evaluated_where_the_optimizer_wants_it():
@@ -192,3 +193,19 @@ def test_a_run_that_turns_non_finite_is_diverged(lr):
     trial, _, _ = trial_of("sgd", hyper={"lr": lr}, epochs=100)
     assert (trial.status, trial.final, trial.final_loss) == ("diverged", None, None)
     assert "non-finite" in trial.reason
+
+
+def test_problems_do_not_draw_from_one_stream():
+    problems = ["quadratic", "logreg_cancer", "toy"]
+    seeds = [training.seed_of(problem, seed) for problem in problems for seed in range(20)]
+    assert len(set(seeds)) == len(seeds)
+    seen = []
+
+    class Told(Quadratic):
+        def __init__(self, seed):
+            seen.append(seed)
+            super().__init__(seed)
+
+    for name in ("sgd", "adam"):
+        trial_of(name, dataclasses.replace(QUADRATIC, start=Told), seed=7)
+    assert seen == [training.seed_of("toy", 7)] * 2

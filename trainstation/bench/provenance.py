@@ -17,7 +17,7 @@ from trainstation.optimizers.base import Optimizer
 
 __all__ = ["code_hash", "meaning", "problem_version"]
 
-PROTOCOL = "trainstation.bench.training"
+PROTOCOL = ("trainstation.bench.training", "trainstation.bench.rates")
 PROBLEMS = "trainstation.bench.problems."
 LENGTH = 16  # hexadecimal digits
 
@@ -84,7 +84,7 @@ def code_hash(cls: type) -> str:
     """
     own = [each for each in cls.__mro__ if each not in (*Optimizer.__mro__, object)]
     texts = [_of_class(each) for each in own]
-    return _hash([*texts, _of_module(PROTOCOL)])
+    return _hash([*texts, *map(_of_module, PROTOCOL)])
 
 
 def _of_class(cls: type) -> str:

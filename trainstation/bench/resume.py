@@ -11,8 +11,9 @@ from typing import Any, NamedTuple
 from trainstation.bench.ledger import Ledger
 from trainstation.bench.problems import Problem
 from trainstation.bench.provenance import code_hash, problem_version
+from trainstation.bench.rates import schedule_of
 from trainstation.bench.rows import Trial, is_written_to
-from trainstation.bench.training import Job, schedule_of
+from trainstation.bench.training import Job
 from trainstation.jsonable import jsonable
 from trainstation.plugins import find_optimizer, label_of
 

@@ -1,10 +1,11 @@
 """One trial: a task trained from a seed by one optimizer, evaluated on a grid of steps.
 
-This file is the protocol: its text is part of each trial's `code_hash`.
+This file and `rates.py` are the protocol, and part of each trial's `code_hash`.
 """
 
 from __future__ import annotations
 
+import hashlib
 import math
 import time
 import uuid
@@ -19,16 +20,15 @@ from threadpoolctl import threadpool_limits
 from trainstation import kernels
 from trainstation.bench.problems import Problem
 from trainstation.bench.provenance import code_hash, problem_version
+from trainstation.bench.rates import SCHEDULES, schedule_of
 from trainstation.bench.rows import Point, Trial
 from trainstation.plugins import create_optimizer, find_optimizer, label_of
 from trainstation.registry import Entry
-from trainstation.schedules import Cosine, Joined, Linear, Schedule
 
-__all__ = ["SCHEDULES", "Job", "Progress", "lost_trial", "one_thread", "run_trial", "schedule_of"]
+__all__ = ["Job", "Progress", "lost_trial", "one_thread", "run_trial", "seed_of"]
 
 GRID = 50  # evaluations of a trial that has a budget of steps
 SPREAD = 1.1  # else one after each epoch, and later on a tenth further each time
-WARM_UP, COOL_DOWN = 0.05, 0.2  # of the steps
 
 # (share done in 0..1, best metric so far)
 Progress = Callable[[float, float | None], None]
@@ -59,46 +59,6 @@ class Job:
     steps: int | None = None
     epochs: int | None = None
     seconds: float | None = None
-
-
-def _constant(steps: int) -> Schedule:  # noqa: ARG001  # as the others
-    return Linear(1.0, 1.0, 1)
-
-
-def _warm_up(steps: int) -> tuple[Linear, int]:
-    """Return the rise to the base rate, and where it ends."""
-    over = max(1, round(WARM_UP * steps))
-    return Linear(1 / (over + 1), 1.0, over), over
-
-
-def _warm(steps: int) -> Schedule:
-    rise, over = _warm_up(steps)
-    return Joined((rise, Linear(1.0, 1.0, 1)), (over,))
-
-
-def _cosine(steps: int) -> Schedule:
-    rise, over = _warm_up(steps)
-    return Joined((rise, Cosine(max(1, steps - over))), (over,))
-
-
-def _trapezoid(steps: int) -> Schedule:
-    rise, over = _warm_up(steps)
-    fall = max(1, round(COOL_DOWN * steps))
-    return Joined((rise, Linear(1.0, 1.0, 1), Linear(1.0, 0.0, fall)), (over, max(over, steps - fall)))
-
-
-# Rates of the step, as multiples of the optimizer's rate.
-SCHEDULES: dict[str, Callable[[int], Schedule]] = {
-    "constant": _constant,
-    "warmup": _warm,
-    "cosine": _cosine,
-    "trapezoid": _trapezoid,
-}
-
-
-def schedule_of(entry: Entry, name: str) -> str:
-    """Return the schedule that an optimizer gets where `name` is asked for: a schedule-free one never falls."""
-    return "warmup" if "schedule-free" in entry.spec.tags and name in ("cosine", "trapezoid") else name
 
 
 @contextmanager
@@ -137,6 +97,16 @@ def run_trial(
     return run.trial(env_id, status, reason)
 
 
+def seed_of(problem: str, seed: int) -> int:
+    """Return what a problem is started with: problems that drew from one stream would err together.
+
+    >>> seed_of("quadratic", 0), seed_of("quadratic", 1)
+    (4124715817, 1989296352)
+
+    """
+    return int.from_bytes(hashlib.sha256(f"{problem}, {seed}".encode()).digest()[:4], "little")
+
+
 def lost_trial(problem: Problem, job: Job, env_id: str, reason: str) -> Trial:
     """Return the row of a trial that could not be run."""
     return _Run(problem, job, lambda _: None, lambda *_: None).trial(env_id, "error", reason)
@@ -166,7 +136,7 @@ class _Run:
         """Train until the steps or the time are over; return the status."""
         self.hparams = {**self.entry.info().defaults, **self.job.hyper}
         self.code_hash = code_hash(self.entry.load())
-        task = self.problem.start(self.job.seed)
+        task = self.problem.start(seed_of(self.problem.name, self.job.seed))
         parameters = task.parameters()
         self.optimizer = create_optimizer(self.name, parameters, **self.job.hyper)
         rates, base = SCHEDULES[self.schedule](self.limit), self.optimizer.learning_rate()

@@ -36,7 +36,7 @@ def environment(ledger: Ledger) -> Section:
     if shares:
         noise = f"others took {stats.interval(shares).mid:.1f} % of the processors' time in the median"
         doubt = f"{doubted} of {len(ledger.speeds)} timings are in doubt"
-        facts.append(("Noise of timings", f"{noise}, {max(shares):.0f} % at most; {doubt}"))
+        facts.append(("Noise of timings", f"{noise}, {max(shares):.1f} % at most; {doubt}"))
     texts = [f"Rows of {len(envs)} different environments: compare times within one only."] if len(envs) > 1 else []
     if ledger.trials:
         texts.append(

@@ -21,7 +21,7 @@ from trainstation.bench.rows import Path, Speed, Trial
 __all__ = ["landscapes", "shares", "speed"]
 
 Looks = Mapping[str, Look]
-GRID_POINTS, LEVELS = 90, 14
+GRID_POINTS, LEVELS = 120, 14
 
 
 def speed(rows: Sequence[Speed], caches: Mapping[str, int], looks: Looks) -> Section:

@@ -96,7 +96,7 @@ def _adopt(root: ET.Element, ident: str, names: Mapping[str, str]) -> None:
                 parent.remove(child)
     text = ET.tostring(root, encoding="unicode")
     used = {*REFERENCE.findall(text), *(link[1:] for each in root.iter() if (link := each.get(LINK)))}
-    for each in root.iter():
+    for each in list(root.iter()):
         each.tag = each.tag.removeprefix(NAMES)
         each.text, each.tail = (each.text if each.tag == "text" else None), None
         name = each.attrib.pop("id", "")

@@ -69,7 +69,7 @@ def _render(ledger: Ledger, command: str) -> str:
         sections=list(_sections(ledger, trials, found, looks)),
         looks=looks,
         first=first,
-        legend_after="leaderboard" if found else "verdict",
+        legend={"after": "leaderboard" if found else "environment", "until": "landscapes"},
         light=LIGHT,
         dark=DARK,
         script=Markup(script),  # noqa: S704  # ours
