@@ -25,6 +25,7 @@ def report(out: Path) -> None:
     """Write all rows of a folder as one page, report.html, that opens in any browser without a network."""
     needs_the_extra("report")
     from trainstation.bench import page
+    from trainstation.bench.output import counted
 
     ledger = _ledger(out)
     path = out / "report.html"
@@ -33,7 +34,7 @@ def report(out: Path) -> None:
     except OSError as error:
         text = f"cannot write {path}: {error.strerror or error}"
         raise Failure(text) from error
-    click.echo(f"{len(ledger.trials)} trials, {len(ledger.speeds)} timings\npage: {path}")
+    click.echo(f"{counted(len(ledger.trials), 'trial')}, {counted(len(ledger.speeds), 'timing')}\npage: {path}")
 
 
 def _ledger(out: Path) -> Ledger:

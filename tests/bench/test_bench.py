@@ -462,3 +462,35 @@ def test_problems_are_listed():
     for each in listed:
         assert any(line.startswith(each["name"]) for line in text.stdout.splitlines())
     assert CliRunner().invoke(main, ["bench", "--problem", "nonsense"]).exit_code == 2
+
+
+def test_two_optimizers_are_compared_in_a_sentence(tmp_path):
+    missing = CliRunner().invoke(main, ["compare", "adam", "sgd", "--out", str(tmp_path)])
+    assert (missing.exit_code, missing.stderr) == (
+        2,
+        f"Error: there are no rows in {tmp_path}; trainstation bench makes some\n",
+    )
+    bench(tmp_path, "adam", "sgd", "--track", "default", "--seeds", "6", "--problem", "quadratic")
+    found = CliRunner().invoke(main, ["compare", "ADAM", "sgd", "--out", str(tmp_path)])
+    assert found.exit_code == 0, found.output
+    assert found.stdout.splitlines()[-1].startswith("adam against sgd, default, 6 pairs of trials on 1 problem: ")
+    as_json = strict(CliRunner().invoke(main, ["compare", "adam", "sgd", "--json", "--out", str(tmp_path)]).stdout)
+    assert (as_json["a"], as_json["b"], as_json["track"], as_json["paired"]) == ("adam", "sgd", "default", True)
+    assert [duel["n_a"] for duel in as_json["duels"]] == [6]
+    missing = CliRunner().invoke(main, ["compare", "adam", "lion", "--out", str(tmp_path)])
+    assert missing.exit_code == 2
+    assert "has no default trials of lion; trainstation bench adam lion makes some" in missing.stderr
+
+
+def test_rows_become_a_page(tmp_path):
+    assert CliRunner().invoke(main, ["report", "--out", str(tmp_path / "nothing")]).exit_code == 2
+    bench(tmp_path, "adam", "--problem", "quadratic", "--epochs", "1")
+    found = CliRunner().invoke(main, ["report", "--out", str(tmp_path)])
+    assert found.exit_code == 0, found.output
+    assert found.stdout == f"1 trial, 0 timings\npage: {tmp_path / 'report.html'}\n"
+    assert (tmp_path / "report.html").read_text(encoding="utf-8").lower().startswith("<!doctype html>")
+    [rows] = tmp_path.glob("*.jsonl")
+    rows.write_text("no row\n" + rows.read_text(encoding="utf-8"), encoding="utf-8")
+    torn = CliRunner().invoke(main, ["report", "--out", str(tmp_path)])
+    assert torn.exit_code == 2
+    assert "line 1 is no row" in torn.stderr

@@ -1,11 +1,14 @@
+import importlib
 import itertools
 import json
 import math
+import sys
 
 import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
 
+from trainstation.bench import provenance
 from trainstation.bench.problems import BUILTIN, data, tables
 from trainstation.bench.provenance import code_hash, meaning, problem_version
 from trainstation.optimizers import SGD, Adam, AdamW
@@ -116,3 +119,39 @@ def test_hashes_tell_apart():
     namespace = {"Adam": Adam}
     exec("class Typed(Adam): pass\nclass Other(Adam): pass", namespace)  # an interpreter keeps no source
     assert code_hash(namespace["Typed"]) != code_hash(namespace["Other"])
+
+
+OPTIMIZER = """
+from trainstation.optimizers import Adam
+
+def twice(x):
+    return 2 * x
+
+class Mine(Adam):
+    "Adam."
+
+    def update(self, *given):
+        return twice(given)
+"""
+
+
+def test_the_hash_of_an_optimizer_is_of_its_code(tmp_path, monkeypatch):
+    def hash_of(folder, code):
+        """Hash the class of a module of one name, wherever it lies."""
+        place = tmp_path / folder
+        place.mkdir()
+        (place / "an_optimizer.py").write_text(code)
+        monkeypatch.syspath_prepend(place)
+        monkeypatch.delitem(sys.modules, "an_optimizer", raising=False)
+        provenance._of_module.cache_clear()
+        return code_hash(importlib.import_module("an_optimizer").Mine)
+
+    first = hash_of("first", OPTIMIZER)
+    assert hash_of("described", OPTIMIZER.replace('"Adam."', '"Another."  # a class')) == first
+    assert hash_of("method", OPTIMIZER.replace("twice(given)", "twice(given[0])")) != first
+    assert hash_of("function", OPTIMIZER.replace("2 * x", "3 * x")) != first
+
+
+def test_no_optimizer_of_ours_is_hashed_by_its_name_alone():
+    for cls in (Adam, AdamW, SGD):
+        assert f"class {cls.__name__}(" in provenance._of_class(cls)

@@ -178,6 +178,7 @@ FUNCTIONS = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel lengths:UserWarning")  # torch says so once
 @pytest.mark.parametrize(("call", "inputs"), FUNCTIONS.values(), ids=FUNCTIONS)
 def test_functions(call, inputs):
     mine, twin = ([make(x, requires_grad=True) for x in inputs] for make in (ts.tensor, torch.tensor))

@@ -67,11 +67,11 @@ def problem_version(problem: Problem) -> str:
 
 
 def _used(name: str) -> Iterator[str]:
-    """Yield the modules of our problems from which a module imports, those of data and of types apart."""
+    """Yield the modules of our problems from which a module imports, that of the types apart."""
     module = sys.modules.get(name)
     held = vars(module).values() if isinstance(module, ModuleType) else ()
     origins = {getattr(each, "__module__", None) or "" for each in held}
-    for origin in origins - {name, f"{PROBLEMS}data", f"{PROBLEMS}problem"}:
+    for origin in origins - {name, f"{PROBLEMS}problem"}:
         if origin.startswith(PROBLEMS):
             yield origin
 
@@ -88,7 +88,10 @@ def code_hash(cls: type) -> str:
 
 
 def _of_class(cls: type) -> str:
+    """Return a class's name and what its module does, for the functions there are its own; without source, its name."""
+    name = f"{cls.__module__}.{cls.__qualname__}"
     try:
-        return meaning(inspect.cleandoc(inspect.getsource(cls)))
-    except (OSError, TypeError, SyntaxError):
-        return f"{cls.__module__}.{cls.__qualname__}"
+        inspect.getsource(cls)
+    except (OSError, TypeError):  # typed into an interpreter
+        return name
+    return f"{name}\n{_of_module(cls.__module__)}"

@@ -15,7 +15,7 @@ from trainstation.bench.output import counted
 from trainstation.bench.rows import Speed
 from trainstation.bench.summary import COLOURS, STYLES
 
-__all__ = ["draw", "lines", "setting", "tables"]
+__all__ = ["draw", "draw_models", "draw_sizes", "lines", "setting", "tables"]
 
 RESIDENT = 4  # arrays of a parameter's size in Adam's working set: p, g and two states
 
@@ -162,14 +162,14 @@ def draw(rows: Sequence[Speed], caches: Mapping[str, int], path: Path) -> None:
     for number, (threads, mode) in enumerate(settings):
         lines, bars = (figure.add_subplot(len(settings), 2, 2 * number + column) for column in (1, 2))
         chosen = [row for row in steps if (row.threads, row.mode) == (threads, mode)]
-        _lines(lines, [row for row in chosen if row.tensors == 1], looks, caches)
-        _bars(bars, [row for row in chosen if row.tensors > 1], looks)
+        draw_sizes(lines, [row for row in chosen if row.tensors == 1], looks, caches)
+        draw_models(bars, [row for row in chosen if row.tensors > 1], looks)
         for panel in (lines, bars):
             panel.set_title(setting(threads, mode))
     figure.savefig(path, dpi=120)
 
 
-def _lines(axes: Any, rows: Sequence[Speed], looks: Mapping[str, Any], caches: Mapping[str, int]) -> None:
+def draw_sizes(axes: Any, rows: Sequence[Speed], looks: Mapping[str, Any], caches: Mapping[str, int]) -> None:
     """Draw nanoseconds an element by size."""
     axes.set(xscale="log", yscale="log", xlabel="elements of one tensor", ylabel="ns / element")
     if not rows:
@@ -188,7 +188,7 @@ def _lines(axes: Any, rows: Sequence[Speed], looks: Mapping[str, Any], caches: M
     axes.legend(fontsize="small")
 
 
-def _bars(axes: Any, rows: Sequence[Speed], looks: Mapping[str, Any]) -> None:
+def draw_models(axes: Any, rows: Sequence[Speed], looks: Mapping[str, Any]) -> None:
     """Draw the time of a step on each model, as a multiple of the first contender's."""
     cases, names = _names([row.case for row in rows]), _names([row.peer for row in rows])
     unit = {row.case: row.median_ns for row in rows if row.peer == names[0]}

@@ -53,7 +53,7 @@ def _speeds(timed: Sequence[Speed], caches: Mapping[str, int], looks: Looks) -> 
         if len({row.n for row in single}) > 1:
 
             def by_size(axes: Any, single: Sequence[Speed] = single) -> None:
-                race_report._lines(axes, single, lines, caches)
+                race_report.draw_sizes(axes, single, lines, caches)
                 _tidy(axes)
                 log_axis(axes.xaxis)
                 log_axis(axes.yaxis)
@@ -64,7 +64,7 @@ def _speeds(timed: Sequence[Speed], caches: Mapping[str, int], looks: Looks) -> 
         if models:
 
             def by_model(axes: Any, models: Sequence[Speed] = models) -> None:
-                race_report._bars(axes, models, lines)
+                race_report.draw_models(axes, models, lines)
                 _tidy(axes)
                 for name, bars in zip(dict.fromkeys(row.peer for row in models), axes.containers, strict=True):
                     for bar in bars:

@@ -34,9 +34,9 @@ def _hold_out(inputs: Array, targets: Array, test: Array) -> Split:
     return Split(inputs[~test], targets[~test], inputs[test], targets[test])
 
 
-def _every_fifth(count: int, block: int = 1) -> Array:
-    """Return which of so many rows are held out: of every five blocks the last."""
-    held_out: Array = np.arange(count) // block % 5 == 4  # noqa: PLR2004
+def _every_fifth(count: int) -> Array:
+    """Return which of so many rows are held out."""
+    held_out: Array = np.arange(count) % 5 == 4  # noqa: PLR2004
     return held_out
 
 
@@ -93,12 +93,9 @@ def letter() -> Split:
 
 @cache
 def randhie() -> Split:
-    """Return 9 standardised properties of people, their visits to a doctor in a year (float32), a fifth held out.
-
-    What belongs to one person stands in a row: blocks of 100 are held out, not single rows.
-    """
+    """Return 9 standardised properties of people, their visits to a doctor in a year (float32), a fifth held out."""
     data = _load("randhie")
-    test = _every_fifth(len(data["targets"]), block=100)
+    test = _every_fifth(len(data["targets"]))
     return _hold_out(_standardised(data["features"], test), data["targets"].astype(np.float32)[:, None], test)
 
 
