@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
+from uuid import uuid4
 
 import click
 
@@ -115,7 +116,8 @@ def needs_the_extra(command: str) -> None:
 def stem(out: Path, command: str) -> Path:
     """Return where a run's files go; the process tells apart two that start in the same second."""
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-    return out / f"{command}-{stamp}-{os.getpid()}"
+    made = out / f"{command}-{stamp}-{os.getpid()}"
+    return made if not made.with_suffix(".jsonl").exists() else made.with_name(f"{made.name}-{uuid4().hex[:4]}")
 
 
 @contextmanager

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+import sys
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from trainstation.discovery import PluginInfo, Plugins
@@ -46,8 +47,18 @@ def get_optimizer(name: str) -> type[Optimizer]:
     return _plugins.find(name).load()
 
 
-def create_optimizer(name: str, params: Iterable[Any] | None = None, **hyper: Any) -> Optimizer:
+@overload
+def create_optimizer(name: str, params: None = None, **hyper: Any) -> Optimizer: ...
+
+
+@overload
+def create_optimizer(name: str, params: Iterable[Any], **hyper: Any) -> Any: ...
+
+
+def create_optimizer(name: str, params: Iterable[Any] | None = None, **hyper: Any) -> Any:
     """Make an optimizer by name: `create_optimizer("adamw", model.parameters(), lr=3e-4)`.
+
+    Of torch parameters it is a `torch.optim.Optimizer`; see `trainstation.interop.torch`.
 
     Raises:
         UnknownOptimizerError, DuplicateOptimizerError: see `get_optimizer`.
@@ -55,8 +66,38 @@ def create_optimizer(name: str, params: Iterable[Any] | None = None, **hyper: An
 
     """
     entry = _plugins.find(name)
-    made: Optimizer = entry.load()(params, **{**(entry.spec.defaults or {}), **hyper})
-    return made
+    kind = entry.load()
+    if "torch" in sys.modules and params is not None:  # or there is no torch parameter
+        params, is_torch = _look_at(params)
+        if is_torch:
+            kind = _torch_class(kind, _plugins.registry.label(entry))
+    return kind(params, **{**(entry.spec.defaults or {}), **hyper})
+
+
+def _look_at(params: Iterable[Any]) -> tuple[Iterable[Any], bool]:
+    """Return the parameters, as a list if they can be read only once, and whether the first is torch's."""
+    if isinstance(params, Iterator):
+        params = list(params)
+    first: Any = params
+    if isinstance(params, Collection) and not hasattr(params, "ndim"):
+        first = next(iter(params), None)
+        if isinstance(first, dict) and "params" in first:
+            inner, is_torch = _look_at(first["params"])
+            return [{**first, "params": inner}, *list(params)[1:]], is_torch
+        if isinstance(first, tuple) and len(first) == 2:  # noqa: PLR2004  # a name and a parameter
+            first = first[1]
+    return params, isinstance(first, sys.modules["torch"].Tensor)
+
+
+def _torch_class(kind: type, name: str) -> type:
+    """Return the torch class of a native one; any other class as it is."""
+    from trainstation.optimizers import Optimizer
+
+    if not issubclass(kind, Optimizer):
+        return kind
+    from trainstation.interop.torch import optimizer_class
+
+    return optimizer_class(kind, name)
 
 
 def list_optimizers(

@@ -328,6 +328,17 @@ def test_what_did_not_fit_is_listed_with_its_command(tmp_path, capsys):
     assert f"Did not fit into the minute; run with: {command}\n" in capsys.readouterr().out
 
 
+def test_a_problem_that_raises_costs_its_trials_alone(tmp_path, capsys):
+    def broken(seed):
+        raise FileNotFoundError
+
+    plan = replace(PROFILES["smoke"], names=("sgd",), epochs=1)
+    session = Session(Output(tmp_path / "stem", None), plan, [replace(QUADRATIC, name="x", start=broken), QUADRATIC], 1)
+    session.run()
+    assert [(trial.problem, trial.status) for trial in session.trials] == [("x", "error"), ("toy", "done")]
+    assert "sgd: error: FileNotFoundError" in capsys.readouterr().out
+
+
 def interrupt_after(monkeypatch, count):
     run, begun = workers.run_trial, []
 
@@ -477,9 +488,9 @@ def test_two_optimizers_are_compared_in_a_sentence(tmp_path):
     as_json = strict(CliRunner().invoke(main, ["compare", "adam", "sgd", "--json", "--out", str(tmp_path)]).stdout)
     assert (as_json["a"], as_json["b"], as_json["track"], as_json["paired"]) == ("adam", "sgd", "default", True)
     assert [duel["n_a"] for duel in as_json["duels"]] == [6]
-    missing = CliRunner().invoke(main, ["compare", "adam", "lion", "--out", str(tmp_path)])
+    missing = CliRunner().invoke(main, ["compare", "adam", "rmsprop", "--out", str(tmp_path)])
     assert missing.exit_code == 2
-    assert "has no default trials of lion; trainstation bench adam lion makes some" in missing.stderr
+    assert "has no default trials of rmsprop; trainstation bench adam rmsprop makes some" in missing.stderr
 
 
 def test_rows_become_a_page(tmp_path):

@@ -35,8 +35,8 @@ class Half(Optimizer):
 
 Half([x], {})  # E: abstract
 
-ts.create_optimizer(3)  # E: arg-type
-ts.create_optimizer()  # E: call-arg
+ts.create_optimizer(3)  # E: call-overload
+ts.create_optimizer()  # E: call-overload
 made: SGD = ts.create_optimizer("sgd")  # E: assignment
 ts.list_optimizers(tags=3)  # E: arg-type
 ts.optimizer_info("adam").name = "eve"  # E: misc

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
@@ -105,14 +106,16 @@ class Session:
     def _warm_up(self) -> None:
         """Load the data and wake the processor, so that no trial pays for it; see what a step costs."""
         for name, problem in self._problems.items():
-            with one_thread(), np.errstate(all="ignore"):
+            self._costs[name] = 0.0
+            # What a stranger's problem raises, its trials will say.
+            with one_thread(), np.errstate(all="ignore"), suppress(Exception):
                 task = problem.start(0)
                 batches = [batch for batch, _ in zip(task.epoch(), range(WARM_UP), strict=False)]
                 for _ in range(2):
                     begin = time.perf_counter()
                     for batch in batches:
                         task.loss(batch).backward()
-            self._costs[name] = (time.perf_counter() - begin) / len(batches)
+                self._costs[name] = (time.perf_counter() - begin) / len(batches)
 
     def _cost(self, job: Job) -> float:
         """Return about how many seconds of the run a trial takes."""

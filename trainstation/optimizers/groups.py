@@ -146,8 +146,9 @@ def check_parameter(parameter: Any) -> None:
         raise TypeError(msg)
     if kind.__module__.split(".")[0] == "torch":
         msg = (
-            "a torch tensor is no parameter of a native optimizer; "
-            "share its memory with one: ts.Tensor.from_numpy(tensor.detach().numpy()).requires_grad_()"
+            "a torch tensor is no parameter of a native optimizer; take ts.create_optimizer(name, params) or a class "
+            "of trainstation.interop.torch, or share memory with a parameter: "
+            "ts.Tensor.from_numpy(tensor.detach().numpy()).requires_grad_()"
         )
         raise TypeError(msg)
     data = getattr(parameter, "data", None)

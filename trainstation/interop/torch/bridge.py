@@ -1,0 +1,261 @@
+"""The base of all optimizers of torch parameters: torch's interface, a native optimizer's steps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, ClassVar
+
+import torch
+from torch.optim.optimizer import _global_optimizer_post_hooks, _global_optimizer_pre_hooks
+
+from trainstation.interop.torch.following import Following, name_of
+from trainstation.interop.torch.states import as_plain
+from trainstation.interop.torch.views import MASTERS, check_tensor
+from trainstation.optimizers import Optimizer
+from trainstation.optimizers.base import LastStep
+from trainstation.optimizers.states import NotedList
+
+__all__ = ["Bridge"]
+
+
+class Bridge(Following, torch.optim.Optimizer):
+    """A torch optimizer that steps as a native one does, on the tensors' own memory.
+
+    `state` has torch tensors over the native arrays. Each parameter's "step" is a view of one float32 tensor; t itself
+    is kept in 64 bits. Whatever is written to groups or states takes effect at the next step, but for keys of a group
+    that are not the optimizer's: "lr_scale" is for schedulers, as with torch's own classes.
+
+    Attributes:
+        native: the class whose steps these are.
+        label: of a class that is made of a native one, its registered name, or "".
+
+    """
+
+    native: ClassVar[type[Optimizer]]
+    label: ClassVar[str]
+    _step_supports_amp_scaling = True  # GradScaler hands over its scale and what it found
+
+    def _begin(
+        self,
+        params: Iterable[Any],
+        options: dict[str, Any],
+        *,
+        master: str | None = None,
+        extra: Mapping[str, Any] | None = None,
+        native: type[Optimizer] | None = None,
+    ) -> None:
+        """Link parameters; what a class's `__init__` ends with.
+
+        Args:
+            params: parameters, (name, parameter) pairs, or dicts of groups.
+            options: the keywords of the native class.
+            master: how bfloat16 and float16 parameters are stepped.
+            extra: what torch keeps in a group and the native class does not know.
+            native: the class to step as, if not that of this class.
+
+        """
+        if (extra or {}).get("differentiable"):
+            msg = "differentiable=True is not supported: autograd does not see what a kernel does"
+            raise NotImplementedError(msg)
+        if master not in MASTERS:
+            msg = f"master is one of {', '.join(map(repr, MASTERS))}, not {master!r}"
+            raise ValueError(msg)
+        self._given = (native or self.native), options, master, dict(extra or {})
+        self._host()
+        own = {name: options.get(name, value) for name, value in self._guest.defaults.items()}
+        super().__init__(params, {**own, **(extra or {})})
+        self._ready()
+
+    def _ready(self) -> None:
+        self.register_state_dict_post_hook(_with_plain_states)
+
+    @property
+    def last_step(self) -> LastStep | None:
+        """What came of the last step; None before the first."""
+        last: LastStep | None = self._guest.last_step
+        return last
+
+    # Groups
+
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """Link a group: "params", and any hyper-parameters that differ from the defaults.
+
+        Raises:
+            TypeError: a parameter is on another device than the CPU, sparse, or of another dtype than float32,
+                float64, bfloat16 and float16.
+            ValueError: a hyper-parameter is out of range, or a parameter has a group already.
+
+        """
+        super().add_param_group(param_group)
+        try:
+            group = self.param_groups[-1]
+            for position, tensor in enumerate(group["params"]):
+                name = name_of(group, len(self.param_groups) - 1, position)
+                check_tensor(tensor, name, self._guest.state_dtype)
+            self._guest.validate(self._settings(group))
+        except BaseException:
+            del self.param_groups[-1]
+            raise
+        group["params"] = NotedList(self._touched, group["params"])
+        self._known = []
+
+    # Stepping
+
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """Update all parameters that have a gradient.
+
+        Args:
+            closure: computes the loss anew; it is run first, with gradients on, and its loss is returned.
+
+        """
+        if torch.compiler.is_compiling():
+            return _untraced(self, closure)
+        if (
+            self._optimizer_step_pre_hooks
+            or self._optimizer_step_post_hooks
+            or _global_optimizer_pre_hooks
+            or _global_optimizer_post_hooks
+            or torch.autograd._profiler_enabled()
+        ):
+            return _observed(self, closure) if closure is not None else _observed(self)
+        return self._step(closure)
+
+    step.hooked = True  # type: ignore[attr-defined]  # or torch would wrap it, at 5 us a step
+
+    def _step(self, closure: Callable[[], Any] | None = None) -> Any:
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        with self._guest._lock:
+            if self._is_overflown():
+                return loss
+            self._follow()
+            narrow = [view for view in self._narrow if view.tensor.grad is not None]
+            for view in narrow:
+                view.load()
+            try:
+                self._guest.step()
+            finally:
+                for view in narrow:
+                    view.store(int(self._guest.state[view]["step"]) if view in self._guest.state else 0)
+                self._show()
+        return loss
+
+    def _is_overflown(self) -> bool:
+        """Whether a GradScaler has found an infinity; if not, undo its scale in the gradients, as torch's fused do."""
+        found, scale = getattr(self, "found_inf", None), getattr(self, "grad_scale", None)
+        if found is not None and float(found):
+            return True
+        if scale is not None:
+            with torch.no_grad():
+                for group in self.param_groups:
+                    for tensor in group["params"]:
+                        if tensor.grad is not None:
+                            tensor.grad.div_(scale)
+        return False
+
+    def train(self) -> None:
+        """Switch to the weights to train; for optimizers that evaluate at other ones."""
+        self._switch(self._guest.train)
+
+    def eval(self) -> None:
+        """Switch to the weights to evaluate; for optimizers that train at other ones."""
+        self._switch(self._guest.eval)
+
+    def _switch(self, switch: Callable[[], None]) -> None:
+        with self._guest._lock:
+            self._follow()
+            for view in self._views.values():
+                view.refresh()
+            for view in self._narrow:
+                view.load()
+            switch()
+            for view in self._narrow:
+                view.store(0)
+            self._show_groups()
+
+    # Copies
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take over a copy of what `state_dict` of this class, or of torch's own class, returned.
+
+        Values are cast to the dtypes in which this optimizer keeps them, not to that of the parameter.
+
+        Raises:
+            ValueError: groups or parameters in another number, a state that is missing, or a hyper-parameter out of
+                range. The optimizer is as it was.
+            ShapeError: a tensor does not fit its parameter.
+
+        """
+        former = self.param_groups, self._state
+        last: list[dict[str, Any]] = []
+        handle = self.register_load_state_dict_pre_hook(lambda _, given: last.append(given))
+        try:
+            self._loading = last
+            super().load_state_dict(state_dict)
+        except BaseException:
+            self.param_groups, self._state = former
+            self._touched[0] = True
+            raise
+        finally:
+            handle.remove()
+            del self._loading
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        kind = type(self)
+        # A class that was made here no module has: pickle can only name what it was made of.
+        return _remake, ((kind.label or kind.native) if "label" in vars(kind) else kind,), self.__getstate__()
+
+    def __getstate__(self) -> dict[str, Any]:
+        self._follow()
+        return {
+            "defaults": self.defaults,
+            "state": {tensor: as_plain(state) for tensor, state in self._state.items() if state},
+            "param_groups": [{**group, "params": list(group["params"])} for group in self.param_groups],
+            "_given": self._given,
+        }
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        state = dict(state)
+        given = state.pop("state")
+        loaded = getattr(self, "_loading", None)
+        if loaded:  # torch has cast these to the parameters' dtypes
+            numbers = [number for group in loaded[0]["param_groups"] for number in group["params"]]
+            tensors = [tensor for group in state["param_groups"] for tensor in group["params"]]
+            given = {
+                t: dict(loaded[0]["state"][n]) for n, t in zip(numbers, tensors, strict=True) if n in loaded[0]["state"]
+            }
+        super().__setstate__(state)
+        for group in self.param_groups:  # of an older version
+            for name, value in self.defaults.items():
+                group.setdefault(name, value)
+        if "_guest" not in vars(self):
+            self._host()
+            self._ready()
+        self.state = given
+        self._follow()
+
+
+def _with_plain_states(optimizer: Bridge, state_dict: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG001  # a hook
+    """Make a state dict one that anybody can save, load and keep."""
+    states = {key: as_plain(state) for key, state in state_dict["state"].items() if state}
+    groups = [{**group, "params": list(group["params"])} for group in state_dict["param_groups"]]
+    return {**state_dict, "state": states, "param_groups": groups}
+
+
+def _remake(kind: type[Optimizer | Bridge] | str) -> Bridge:
+    """Return an optimizer of a registered name or of a class, to which pickle gives its state."""
+    from trainstation.interop.torch import optimizer_class
+
+    if isinstance(kind, str):
+        from trainstation.plugins import get_optimizer
+
+        made = optimizer_class(get_optimizer(kind), kind)
+    else:
+        made = kind if issubclass(kind, Bridge) else optimizer_class(kind)
+    return made.__new__(made)
+
+
+_observed = torch.optim.Optimizer.profile_hook_step(Bridge._step)
+_untraced = torch._disable_dynamo(Bridge.step)

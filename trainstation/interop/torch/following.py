@@ -1,0 +1,207 @@
+"""What keeps a native optimizer and its torch side alike: groups and states are followed, results shown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+
+from trainstation.interop.torch.guest import TensorStepper, guest_class
+from trainstation.interop.torch.states import States, is_shown, native_state, show
+from trainstation.interop.torch.views import View, check_tensor
+from trainstation.kernels import find_rule
+from trainstation.optimizers import Optimizer
+from trainstation.optimizers.groups import Group
+from trainstation.optimizers.states import Noted, NotedList
+
+__all__ = ["Following", "name_of"]
+
+
+class Following:
+    """The part of `Bridge` that knows its native optimizer, the guest.
+
+    Anybody may write to `param_groups` and `state`; before a step the guest is brought up to date, after it these are.
+    """
+
+    param_groups: list[Group]
+    # The native class, its keywords, `master`, and what torch keeps in a group beside the native hyper-parameters.
+    _given: tuple[type[Optimizer], dict[str, Any], str | None, dict[str, Any]]
+
+    def _host(self) -> None:
+        """Make the native optimizer, which has no parameters yet."""
+        native, options, _, _ = self._given
+        self._guest: Any = guest_class(native)(None, **{name: _plain(name, value) for name, value in options.items()})
+        self._touched = [True]
+        self._views: dict[torch.Tensor, View] = {}
+        self._known: list[Group] = []
+        self._builds = -1
+
+    @property
+    def _stepper(self) -> TensorStepper:
+        stepper: TensorStepper = self._guest._stepper
+        return stepper
+
+    @property
+    def state(self) -> dict[Any, dict[str, Any]]:
+        """For each parameter that has been stepped, its step and its tensors."""
+        return self._state
+
+    @state.setter
+    def state(self, value: Mapping[Any, dict[str, Any]]) -> None:
+        self._touched[0] = True
+        self._state = States(self._touched, value)
+
+    def _settings(self, group: Group) -> Group:
+        """Return the native hyper-parameters of a group, tensors as numbers."""
+        native, _, _, extra = self._given
+        name = "decoupled_weight_decay"
+        if name not in self._guest.defaults and group.get(name, extra.get(name)) != extra.get(name):
+            msg = f"a group has {name}={group[name]!r}; {native.__name__} steps all groups with {extra.get(name)}"
+            raise ValueError(msg)
+        return {name: _plain(name, group[name]) for name in self._guest.defaults}
+
+    def _follow(self) -> None:
+        """Take over what was changed in groups and states since the last step."""
+        groups = self.param_groups
+        if (
+            self._touched[0]
+            or len(groups) != len(self._known)
+            or any(group["params"] is not known["params"] for group, known in zip(groups, self._known, strict=True))
+        ):
+            self._relink()
+        else:
+            for index, (group, known) in enumerate(zip(groups, self._known, strict=True)):
+                if index in self._with_tensors or not _equal(group, known):
+                    self._follow_group(index, group)
+        if self._steps.tobytes() != self._seen:
+            seen = np.frombuffer(self._seen, np.float32)
+            for view, place in self._places.items():
+                if self._steps[place] != seen[place] and view in self._guest.state:
+                    self._guest.state[view]["step"][...] = int(self._steps[place])
+            self._show_steps()
+
+    def _follow_group(self, index: int, group: Group) -> None:
+        settings = self._settings(group)
+        self._guest.param_groups[index].update(settings)
+        self._known[index] = dict(group)
+        self._synced[index] = settings
+        self._with_tensors.discard(index)
+        if any(type(each) is torch.Tensor for value in group.values() for each in (value, *_items(value))):
+            self._with_tensors.add(index)
+
+    def _relink(self) -> None:
+        """Make the native groups and states those of the tensors."""
+        guest, former = self._guest, self._views
+        views, made = {}, []
+        for index, group in enumerate(self.param_groups):
+            settings = self._settings(group)
+            guest.validate(settings)
+            by_element = find_rule(guest.variant(settings)[0]) is not None and not guest._keeps_own_states()
+            if not isinstance(group["params"], NotedList) or group["params"].changed is not self._touched:
+                group["params"] = NotedList(self._touched, group["params"])
+            for position, tensor in enumerate(group["params"]):
+                if tensor not in former:
+                    name = name_of(group, index, position)
+                    check_tensor(tensor, name, guest.state_dtype)
+                    former[tensor] = View(tensor, name, by_element=by_element, master=self._given[2])
+                views[tensor] = former[tensor]
+            names = {"param_names": list(group["param_names"])} if "param_names" in group else {}
+            made.append({**settings, **names, "params": [views[tensor] for tensor in group["params"]]})
+        states = {
+            view: self._native_state(view, group)
+            for group in made
+            for view in group["params"]
+            if self._state.get(view.tensor)
+        }
+        for tensor, state in list(self._state.items()):
+            if not isinstance(state, Noted):
+                dict.__setitem__(self._state, tensor, Noted(self._touched, state))
+        self._views = views
+        self._narrow = [view for view in views.values() if view.is_half]
+        self._places = {view: place for place, view in enumerate(views.values())}
+        self._flat = torch.zeros(len(views))
+        self._steps = self._flat.numpy()
+        self._seen = self._steps.tobytes()
+        self._step_tensors = self._flat.unbind()
+        guest.param_groups = [guest._note(group) for group in made]
+        guest.state = states
+        guest._forget_arrays()
+        self._synced: list[Group] = [{} for _ in made]
+        self._known = [{} for _ in made]
+        self._with_tensors: set[int] = set()
+        for index, group in enumerate(self.param_groups):
+            self._follow_group(index, group)
+        self._touched[0] = False
+        self._builds = -1
+        self._show()
+
+    def _native_state(self, view: View, hyper: Group) -> dict[str, Any]:
+        """Return a parameter's native state: the one there is, if its tensors are still its own."""
+        given, known = self._state[view.tensor], self._guest.state.get(view)
+        if known is not None and is_shown(given, view):
+            place = self._places[view]
+            is_same = given.get("step") is self._step_tensors[place]
+            if is_same and self._steps[place] == np.frombuffer(self._seen, np.float32)[place]:
+                same: dict[str, Any] = known
+                return same
+        return native_state(self._guest, view, given, hyper)
+
+    def _show(self) -> None:
+        """Bring `state` and the groups up to date after a step."""
+        table = self._stepper.table
+        if self._builds != self._stepper.builds or table.interpreted or table.prepares:
+            self._builds = self._stepper.builds
+            for view, state in self._guest.state.items():
+                show(self._state[view.tensor], view, state, self._step_tensors[self._places[view]])
+            self._show_steps()
+            self._show_groups()
+            places = [self._places[row.parameter] for row in self._stepper.whole.compiled]
+            is_all = places == list(range(len(self._steps)))
+            self._compiled: Any = slice(None) if is_all else np.array(places, np.intp)
+        self._steps[self._compiled] = table._steps
+        self._seen = self._steps.tobytes()
+
+    def _show_steps(self) -> None:
+        for view, state in self._guest.state.items():
+            self._steps[self._places[view]] = state["step"]
+        self._seen = self._steps.tobytes()
+
+    def _show_groups(self) -> None:
+        """Write to the groups what the native optimizer has written to its own."""
+        for group, known, native, synced in zip(
+            self.param_groups, self._known, self._guest.param_groups, self._synced, strict=True
+        ):
+            for name in synced:
+                if native[name] is not synced[name]:
+                    group[name] = known[name] = synced[name] = native[name]
+
+
+def _items(value: Any) -> tuple[Any, ...]:
+    return value if isinstance(value, tuple) else ()
+
+
+def _plain(name: str, value: Any) -> Any:
+    """Return a hyper-parameter as a number, or a tuple of numbers, if it is given in tensors."""
+    if isinstance(value, torch.Tensor):
+        if value.numel() != 1:
+            msg = f"Tensor {name} must be 1-element"
+            raise ValueError(msg)
+        return float(value)
+    if isinstance(value, tuple) and any(isinstance(each, torch.Tensor) for each in value):
+        return tuple(_plain(f"{name}[{index}]", each) for index, each in enumerate(value))
+    return value
+
+
+def _equal(group: Group, known: Group) -> bool:
+    try:
+        return group == known
+    except ValueError:  # arrays compare element by element
+        return False
+
+
+def name_of(group: Group, index: int, position: int) -> str:
+    """Name a parameter for an error message."""
+    names = group.get("param_names")
+    return f"parameter {names[position]!r}" if names else f"parameter {position} of group {index}"

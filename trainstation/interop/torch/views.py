@@ -1,0 +1,168 @@
+"""A torch tensor as a parameter of a native optimizer: arrays over its memory, or a float32 copy of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from trainstation.interop.torch.rounding import round_stochastically
+from trainstation.kernels import copy_beside
+
+__all__ = ["HALVES", "MASTERS", "View", "check_tensor"]
+
+Array = NDArray[Any]
+
+HALVES = (torch.bfloat16, torch.float16)
+WHOLES = (torch.float32, torch.float64)
+MASTERS = (None, "float32", "stochastic")
+
+
+def check_tensor(tensor: torch.Tensor, name: str, state_dtype: str | None) -> None:
+    """Raise an error that names the parameter unless kernels can step it, and keep its states so."""
+    kind = None
+    if tensor.layout != torch.strided:
+        kind = f"has the layout {tensor.layout}: a dense one is needed"
+    elif tensor.device.type != "cpu":
+        kind = f"is on the device {tensor.device}: trainstation steps parameters on the CPU"
+    elif tensor.dtype not in (*WHOLES, *HALVES):
+        kind = f"has the dtype {tensor.dtype}: float32, float64, bfloat16 or float16 is needed"
+    if kind is not None:
+        msg = f"{name} (shape {tuple(tensor.shape)}) {kind}"
+        raise TypeError(msg)
+    if state_dtype is not None and tensor.dtype == torch.float64:
+        msg = f"{name}: state_dtype={state_dtype!r} is for float32 parameters"
+        raise ValueError(msg)
+
+
+class View:
+    """One tensor, as `trainstation.optimizers.groups.Parameter` asks for it.
+
+    Attributes:
+        tensor: the parameter.
+        data: an array over its memory; of a bfloat16 or float16 tensor, a float32 copy.
+        order: the axes in the order of memory, where `data` and all states have them so; None: as they are.
+        name: for error messages.
+        pretends: whether to show a gradient where the tensor has none, so that a table has a row for it.
+        shown: by name, each array of the state with the tensor that shows it.
+
+    """
+
+    __slots__ = ("__weakref__", "_master", "_place", "_stored", "data", "name", "order", "pretends", "shown", "tensor")
+
+    def __init__(self, tensor: torch.Tensor, name: str, *, by_element: bool, master: str | None) -> None:
+        """Look at a tensor.
+
+        Args:
+            tensor: the parameter.
+            name: for error messages.
+            by_element: whether the optimizer treats all elements alike, so that axes may be in the order of memory.
+            master: how a bfloat16 or float16 tensor is stepped.
+
+        """
+        self.tensor, self.name, self._master = tensor, name, master
+        self.order = _order_of_memory(tensor) if by_element else None
+        self._stored = -1
+        self.pretends = False
+        self.shown: dict[str, tuple[Any, Any]] = {}
+        self._look()
+
+    @property
+    def is_half(self) -> bool:
+        """Whether `data` is a float32 copy."""
+        return self.tensor.dtype in HALVES
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether `data` is the tensor's memory, axis by axis and without gaps, and so are contiguous gradients.
+
+        A view of an imaginary part that is to be negated (`is_neg`) has gaps, but where it has one element.
+        """
+        return self.order is None and not self.is_half and self.data.flags.c_contiguous and self.data.size != 1
+
+    @property
+    def keeps_master(self) -> bool:
+        """Whether `data` is state: what the tensor is the rounding of."""
+        return self.is_half and self._master == "float32"
+
+    @property
+    def grad(self) -> Array | None:
+        """The gradient as an array that is like `data`; over its memory, where it lies as the parameter does."""
+        gradient = self.tensor.grad
+        if gradient is None:
+            return np.zeros(self.data.shape, self.data.dtype) if self.pretends else None
+        if gradient.layout != torch.strided:
+            msg = f"{self.name}: its gradient has the layout {gradient.layout}; a dense one is needed"
+            raise TypeError(msg)
+        array: Array = self.ordered(gradient.detach()).to(_dtype(self.data)).contiguous().resolve_neg().numpy()
+        return array
+
+    def ordered(self, tensor: torch.Tensor) -> torch.Tensor:
+        """Return a tensor of the parameter's shape with its axes in the order of `data`."""
+        return tensor if self.order is None else tensor.permute(self.order)
+
+    def restored(self, tensor: torch.Tensor) -> torch.Tensor:
+        """Return a tensor of the shape of `data` with its axes in the order of the parameter."""
+        return tensor if self.order is None else tensor.permute(tuple(np.argsort(self.order)))
+
+    def _bump_version(self) -> None:
+        """Tell autograd that the tensor was changed in place."""
+        torch.autograd.graph.increment_version(self.tensor)
+
+    def _look(self) -> None:
+        self._place = self.tensor.data_ptr(), self.tensor.shape, self.tensor.stride()
+        if not self.is_half:
+            self.data = self.ordered(self.tensor.detach()).numpy()
+        elif not hasattr(self, "data") or self.data.shape != self.ordered(self.tensor).shape:
+            self.data = copy_beside(np.empty(0, np.float32), self._read())
+
+    def has_moved(self) -> bool:
+        """Whether somebody has put other memory into the tensor, or given it another shape or layout."""
+        return (self.tensor.data_ptr(), self.tensor.shape, self.tensor.stride()) != self._place
+
+    def refresh(self) -> None:
+        """Look again, should the tensor have moved."""
+        if self.has_moved():
+            self._look()
+
+    # What is kept in float32
+
+    def _read(self) -> Array:
+        array: Array = self.ordered(self.tensor.detach()).float().numpy()
+        return array
+
+    def load(self) -> None:
+        """Take the values of the tensor; of a master copy, those that somebody has changed since."""
+        if not self.keeps_master:
+            self.data[...] = self._read()
+        elif self.tensor._version != self._stored:
+            values = self._read()
+            kept = torch.from_numpy(self.data).to(self.tensor.dtype).float().numpy()
+            # A NaN is no change if both are one.
+            changed = (values != kept) & ((values == values) | (kept == kept))  # noqa: PLR0124  # finds NaN
+            self.data[changed] = values[changed]
+
+    def store(self, t: int) -> None:
+        """Round the float32 values into the tensor after its step t."""
+        if self._master == "stochastic":
+            rounded = torch.from_numpy(round_stochastically(self.data, t, self.tensor.dtype == torch.bfloat16))
+            values = rounded.view(self.tensor.dtype)
+        else:
+            values = torch.from_numpy(self.data)
+        with torch.no_grad():
+            self.tensor.copy_(self.restored(values))
+        self._stored = self.tensor._version
+
+
+def _dtype(array: Array) -> torch.dtype:
+    return torch.float64 if array.dtype == np.float64 else torch.float32
+
+
+def _order_of_memory(tensor: torch.Tensor) -> tuple[int, ...] | None:
+    """Return the axes from the longest stride to the shortest, if so the tensor is contiguous, and only so."""
+    if tensor.is_contiguous():
+        return None
+    order = tuple(sorted(range(tensor.ndim), key=tensor.stride, reverse=True))
+    return order if tensor.permute(order).is_contiguous() else None
