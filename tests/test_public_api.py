@@ -13,7 +13,8 @@ import trainstation as ts
 MODULES = sorted(
     module.name
     for module in pkgutil.walk_packages(ts.__path__, "trainstation.")
-    if not module.name.endswith(("_kernels", "__main__")) and ".data" not in module.name
+    if not module.name.endswith(("_kernels", "__main__"))
+    and not any(part in module.name for part in (".data", ".interop.torch"))  # the latter needs torch
 )
 # API.md, of what stands so far
 PROMISED = {
