@@ -67,7 +67,7 @@ def create_optimizer(name: str, params: Iterable[Any] | None = None, **hyper: An
     """
     entry = _plugins.find(name)
     kind = entry.load()
-    if "torch" in sys.modules and params is not None:  # or there is no torch parameter
+    if sys.modules.get("torch") is not None and params is not None:  # or there is no torch parameter
         params, is_torch = _look_at(params)
         if is_torch:
             kind = _torch_class(kind, _plugins.registry.label(entry))
