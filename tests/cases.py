@@ -242,3 +242,22 @@ def forked(function, seconds=60):
         traceback.print_exc()
         os._exit(1)
     os._exit(0)
+
+
+# Hyper-parameters that torch and we refuse, in the same words.
+REFUSED = [
+    ("Adam", {"lr": -1.0}),
+    ("Adam", {"betas": (1.0, 0.9)}),
+    ("Adam", {"betas": (0.9, -1.0)}),
+    ("AdamW", {"eps": -1.0}),
+    ("AdamW", {"weight_decay": -1.0}),
+    ("SGD", {"lr": -1.0}),
+    ("SGD", {"momentum": -1.0}),
+    ("SGD", {"weight_decay": -1.0}),
+    ("SGD", {"nesterov": True}),
+    ("RMSprop", {"lr": -1.0}),
+    ("RMSprop", {"eps": -1.0}),
+    ("RMSprop", {"momentum": -1.0}),
+    ("RMSprop", {"alpha": -1.0}),
+    ("RMSprop", {"weight_decay": -1.0}),
+]

@@ -95,17 +95,17 @@ def bench(
     needs_the_extra("bench")
     from trainstation.bench.plan import PROFILES
 
-    plan = PROFILES[profile]
-    if track or trials or schedule:  # these are about budgets of steps
-        plan = replace(plan, tracks=TRACKS[track or "both"] if track or trials else plan.tracks, schedule="cosine")
+    plan, standard = PROFILES[profile], PROFILES["standard"]
+    by_clock = profile == "smoke" and not (epochs or track or trials or schedule)
     plan = replace(
         plan,
+        tracks=TRACKS[track or "both"] if track or trials else plan.tracks,
         epochs=epochs,
         seeds=seeds or plan.seeds,
-        trials=trials or plan.trials or PROFILES["standard"].trials,
-        schedule=schedule or plan.schedule,
+        trials=trials or plan.trials or standard.trials,
+        # A rate that falls needs to know when: it is for trials of a number of steps that the protocol sets.
+        schedule=schedule or (standard if track or trials else plan).schedule,
     )
-    by_clock = profile == "smoke" and not (epochs or track or trials or schedule)
     _run(context, names, plan, problem, jobs, by_clock, fresh, quiet, out, as_json)
 
 

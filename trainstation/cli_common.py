@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import glob
 import os
-import shlex
 import sys
 import warnings
 from collections.abc import Callable, Iterator
@@ -35,7 +34,6 @@ __all__ = [
     "out_folder",
     "output",
     "plain",
-    "quote_command",
     "stem",
 ]
 
@@ -123,7 +121,7 @@ def stem(out: Path, command: str) -> Path:
 @contextmanager
 def endings(out: Path, interrupted: Callable[[], None]) -> Iterator[None]:
     """Turn a full disk and Ctrl-C into a line and an exit code; leave a reader that has gone to click."""
-    from trainstation.bench.rows import OutputError
+    from trainstation.bench.writer import OutputError
 
     try:
         yield
@@ -136,8 +134,3 @@ def endings(out: Path, interrupted: Callable[[], None]) -> Iterator[None]:
     except KeyboardInterrupt:
         interrupted()
         click.get_current_context().exit(130)
-
-
-def quote_command(command: str, out: Path, *words: str) -> str:
-    """Write a command as it is typed, with its folder if that is not the default."""
-    return shlex.join(["trainstation", command, *words, *([] if out == Path(OUT) else ["--out", str(out)])])

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 from trainstation import plugins
-from trainstation.cli_common import Failure, as_json, needs_the_extra, out_folder, output, quote_command
+from trainstation.bench import command_line
+from trainstation.cli_common import Failure, as_json, needs_the_extra, out_folder, output
 from trainstation.errors import UnknownOptimizerError
 from trainstation.jsonable import jsonable
 
@@ -30,7 +31,7 @@ def report(out: Path) -> None:
     ledger = _ledger(out)
     path = out / "report.html"
     try:
-        page.write(ledger, path, command=quote_command("report", out))
+        page.write(ledger, path, command=command_line("report", out=out))
     except OSError as error:
         text = f"cannot write {path}: {error.strerror or error}"
         raise Failure(text) from error

@@ -18,17 +18,19 @@ from threadpoolctl import threadpool_limits
 from toys import QUADRATIC
 
 import trainstation as ts
-from trainstation.bench import OUT, PROBLEM, summary, workers
+from trainstation.bench import OUT, summary, workers
 from trainstation.bench import plan as plan_module
 from trainstation.bench.live import Live
 from trainstation.bench.output import Output
 from trainstation.bench.plan import PROFILES, asked_for
 from trainstation.bench.problems import find_problems
 from trainstation.bench.resume import unfinished
-from trainstation.bench.rows import Env, OutputError, Point, Run, Trial, Writer, environment, to_json
+from trainstation.bench.rows import Env, Point, Run, Trial, environment, to_json
 from trainstation.bench.session import Session
+from trainstation.bench.writer import OutputError, Writer
 from trainstation.cli import main
 
+PROBLEM = "mnist5k_mlp"
 BUILTINS = ["adam", "adamw", "sgd", "rmsprop"]
 SCHEMA = {"env": Env, "point": Point, "run": Run, "trial": Trial}
 TRIAL = "problem optimizer distribution version seed status metric best final steps secs step_us optimizer_us"
@@ -55,19 +57,6 @@ def one_blas_thread(monkeypatch):
     monkeypatch.setenv("OPENBLAS_NUM_THREADS", "1")
     with threadpool_limits(1):
         yield
-
-
-@pytest.fixture
-def register():
-    names = []
-
-    def register(cls, name, **options):
-        ts.register_optimizer(cls, name=name, **options)
-        names.append(name)
-
-    yield register
-    for name in names:
-        ts.unregister_optimizer(name)
 
 
 def bench(out, *arguments, code=0):

@@ -60,19 +60,6 @@ class Careless(ts.optimizers.Adam):
         super().__init__(params, lr)
 
 
-@pytest.fixture
-def register():
-    names = []
-
-    def register(cls, name, **options):
-        ts.register_optimizer(cls, name=name, **options)
-        names.append(name)
-
-    yield register
-    for name in names:
-        ts.unregister_optimizer(name)
-
-
 def diagnosed(name):
     return {row.diagnostic: row for row in diagnose(name, "env")}
 

@@ -40,19 +40,6 @@ class Elsewhere(ts.optimizers.SGD):
         self.param_groups[0]["params"][0].data[...] = self.kept
 
 
-@pytest.fixture
-def register():
-    names = []
-
-    def register(cls, name, **options):
-        ts.register_optimizer(cls, name=name, **options)
-        names.append(name)
-
-    yield register
-    for name in names:
-        ts.unregister_optimizer(name)
-
-
 @EACH
 @given(x=st.floats(-2, 2), y=st.floats(-2, 2))
 def test_a_landscape_is_the_same_for_arrays_and_tensors(landscape, x, y):

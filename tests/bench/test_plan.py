@@ -49,14 +49,10 @@ def test_share(others, builtins, seeds, problems, jobs, data):
         assert (trials + seeds * problems) * 2 > time_left
 
 
-def test_without_names_the_builtins_come_first_and_peers_do_not_run():
-    ts.register_optimizer(ts.optimizers.SGD, name="aaa_mine")
-    ts.register_optimizer(ts.optimizers.SGD, name="aaa_peer", tags=("peer",))
-    try:
-        chosen = choose()
-    finally:
-        ts.unregister_optimizer("aaa_mine")
-        ts.unregister_optimizer("aaa_peer")
+def test_without_names_the_builtins_come_first_and_peers_do_not_run(register):
+    register(ts.optimizers.SGD, "aaa_mine")
+    register(ts.optimizers.SGD, "aaa_peer", tags=("peer",))
+    chosen = choose()
     assert chosen[:4] == BUILTINS
     assert chosen[4:] == sorted(chosen[4:])
     assert "aaa_mine" in chosen

@@ -80,19 +80,6 @@ WRONG = {
 
 
 @pytest.fixture
-def register():
-    names = []
-
-    def register(cls, name, **options):
-        ts.register_optimizer(cls, name=name, **options)
-        names.append(name)
-
-    yield register
-    for name in names:
-        ts.unregister_optimizer(name)
-
-
-@pytest.fixture
 def a_high_roof(monkeypatch):
     """No test hangs on how fast this machine is, or on what else it does."""
     monkeypatch.setattr(machine.Others, "share", lambda self: 0.0)

@@ -91,12 +91,9 @@ def test_a_target_is_reached_by_two_evaluations_in_a_row(metrics, lower, reached
     assert trial.secs_to_target == (None if reached is None else points[reached].secs)
 
 
-def test_a_run_that_diverges_has_reached_nothing(monkeypatch):
-    ts.register_optimizer(Poisons, name="poisons")
-    try:
-        trial, _, _ = trial_of("poisons", dataclasses.replace(QUADRATIC, target=-1.0))
-    finally:
-        ts.unregister_optimizer("poisons")
+def test_a_run_that_diverges_has_reached_nothing(register):
+    register(Poisons, "poisons")
+    trial, _, _ = trial_of("poisons", dataclasses.replace(QUADRATIC, target=-1.0))
     assert (trial.status, trial.steps_to_target, trial.final) == ("diverged", None, None)
 
 
@@ -136,12 +133,9 @@ def test_the_rate_of_a_step_is_the_schedules():
     assert [point.lr for point in points[1:]] == rates("cosine", 50)
 
 
-def test_a_schedule_free_optimizer_is_never_slowed_down():
-    ts.register_optimizer(ts.optimizers.SGD, name="free", tags=("schedule-free",))
-    try:
-        free, adam = find_optimizer("free"), find_optimizer("adam")
-    finally:
-        ts.unregister_optimizer("free")
+def test_a_schedule_free_optimizer_is_never_slowed_down(register):
+    register(ts.optimizers.SGD, "free", tags=("schedule-free",))
+    free, adam = find_optimizer("free"), find_optimizer("adam")
     assert [rates_module.schedule_of(free, name) for name in rates_module.SCHEDULES] == [
         "constant",
         "warmup",
@@ -151,7 +145,7 @@ def test_a_schedule_free_optimizer_is_never_slowed_down():
     assert rates_module.schedule_of(adam, "cosine") == "cosine"
 
 
-def test_weights_are_evaluated_where_the_optimizer_wants_it():
+def test_weights_are_evaluated_where_the_optimizer_wants_it(register):
     said = []
 
     class Elsewhere(ts.optimizers.SGD):
@@ -169,11 +163,8 @@ def test_weights_are_evaluated_where_the_optimizer_wants_it():
             said.append("evaluate")
             return super().evaluate()
 
-    ts.register_optimizer(Elsewhere, name="elsewhere")
-    try:
-        trial_of("elsewhere", dataclasses.replace(QUADRATIC, start=Watched), epochs=1)
-    finally:
-        ts.unregister_optimizer("elsewhere")
+    register(Elsewhere, "elsewhere")
+    trial_of("elsewhere", dataclasses.replace(QUADRATIC, start=Watched), epochs=1)
     evaluation = ["eval", "evaluate", "train"]
     assert said == [*evaluation, *["step"] * 5, *evaluation]
 

@@ -6,6 +6,7 @@ import itertools
 import numpy as np
 import pytest
 import torch
+from cases import REFUSED
 
 import trainstation as ts
 from trainstation.interop import torch as bridge
@@ -268,23 +269,7 @@ def test_state_dtype_is_that_of_the_core(state_dtype):
 
 @pytest.mark.parametrize(
     ("name", "hyper"),
-    [
-        ("Adam", {"lr": -1.0}),
-        ("Adam", {"lr": torch.tensor([0.1, 0.1])}),
-        ("Adam", {"betas": (1.0, 0.9)}),
-        ("Adam", {"betas": (0.9, -1.0)}),
-        ("AdamW", {"eps": -1.0}),
-        ("AdamW", {"weight_decay": -1.0}),
-        ("SGD", {"lr": -1.0}),
-        ("SGD", {"momentum": -1.0}),
-        ("SGD", {"weight_decay": -1.0}),
-        ("SGD", {"nesterov": True}),
-        ("RMSprop", {"lr": -1.0}),
-        ("RMSprop", {"eps": -1.0}),
-        ("RMSprop", {"momentum": -1.0}),
-        ("RMSprop", {"alpha": -1.0}),
-        ("RMSprop", {"weight_decay": -1.0}),
-    ],
+    [*REFUSED, ("Adam", {"lr": torch.tensor([0.1, 0.1])})],
 )
 def test_errors_have_torchs_words(name, hyper):
     texts = []

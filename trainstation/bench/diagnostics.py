@@ -210,8 +210,7 @@ def diagnose(name: str, env_id: str) -> Iterator[rows.Diagnostic]:
         try:
             status, reason, lr, value = _judge(diagnostic, label, entry.info().defaults)
         except (Exception, SystemExit) as error:  # noqa: BLE001  # a stranger may raise anything; the others go on
-            said = [f"{type(error).__name__}: {error}".removesuffix(": "), *getattr(error, "__notes__", ())]
-            status, reason, lr, value = "error", "; ".join(" ".join(line.split()) for line in said), None, math.inf
+            status, reason, lr, value = "error", rows.reason_of(error), None, math.inf
         yield rows.Diagnostic(
             env_id=env_id,
             diagnostic=diagnostic.name,

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 from rich.console import Console
 
-from trainstation.bench.rows import OutputError, Row, Writer
+from trainstation.bench.rows import Row
+from trainstation.bench.writer import OutputError, Writer
 
-__all__ = ["Output", "counted"]
+__all__ = ["Output", "counted", "hyper"]
 
 WIDTH = 160  # of tables where there is no terminal to ask
 
@@ -83,3 +85,15 @@ def counted(number: int, what: str) -> str:
 
     """
     return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
+def hyper(point: Mapping[str, Any]) -> str:
+    """Write hyper-parameters.
+
+    >>> hyper({"lr": 0.012345, "momentum": [0.9, 0.99]})
+    'lr=0.01235, momentum=[0.9, 0.99]'
+
+    """
+    return ", ".join(
+        f"{key}={value:.4g}" if isinstance(value, float) else f"{key}={value}" for key, value in point.items()
+    )

@@ -20,8 +20,9 @@ from trainstation.bench.judge import judge
 from trainstation.bench.machine import Others
 from trainstation.bench.output import Output, counted
 from trainstation.bench.probe import probes
-from trainstation.bench.rows import Env, OutputError, Speed, environment
+from trainstation.bench.rows import Env, Speed, environment
 from trainstation.bench.speed import Contender, Flush, Timing, measure
+from trainstation.bench.writer import OutputError
 from trainstation.plugins import find_optimizer
 
 __all__ = ["Race"]

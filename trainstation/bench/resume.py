@@ -12,8 +12,9 @@ from trainstation.bench.ledger import Ledger
 from trainstation.bench.problems import Problem
 from trainstation.bench.provenance import code_hash, problem_version
 from trainstation.bench.rates import schedule_of
-from trainstation.bench.rows import Trial, is_written_to
+from trainstation.bench.rows import Trial
 from trainstation.bench.training import Job
+from trainstation.bench.writer import is_written_to
 from trainstation.jsonable import jsonable
 from trainstation.plugins import find_optimizer, label_of
 

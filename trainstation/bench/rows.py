@@ -1,18 +1,15 @@
-"""Result rows, schema tsb/1: one JSON object a line, written as they come, so that a kill loses none before it."""
+"""Result rows, schema tsb/1: one JSON object a line."""
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
-import pathlib
 import platform
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 from threadpoolctl import threadpool_info
@@ -26,16 +23,14 @@ __all__ = [
     "SCHEMA",
     "Diagnostic",
     "Env",
-    "OutputError",
     "Path",
     "Point",
     "Row",
     "Run",
     "Speed",
     "Trial",
-    "Writer",
     "environment",
-    "is_written_to",
+    "reason_of",
     "to_json",
 ]
 
@@ -137,6 +132,11 @@ class Trial:
     points: list[Point] = field(default_factory=list, repr=False)
     schema: str = SCHEMA
     kind: str = "trial"
+
+    @property
+    def optimizer_share(self) -> float | None:
+        """The share of a training step that is spent in the optimizer; None if there was no step."""
+        return self.optimizer_us / self.step_us if self.optimizer_us is not None and self.step_us else None
 
 
 @dataclass(frozen=True)
@@ -261,74 +261,19 @@ def environment() -> Env:
     return Env(env_id=env_id, started_at=datetime.now(UTC).isoformat(timespec="seconds"), **described)
 
 
+def reason_of(error: BaseException) -> str:
+    r"""Write what was raised, notes included, on one line.
+
+    >>> reason_of(ValueError("no such\nthing"))
+    'ValueError: no such thing'
+
+    """
+    said = [f"{type(error).__name__}: {error}".removesuffix(": "), *getattr(error, "__notes__", ())]
+    return "; ".join(" ".join(line.split()) for line in said)
+
+
 def to_json(row: Row) -> str:
     """Return a row as one line of JSON; what is not finite is null, what JSON does not know its repr."""
     # a trial's points have been rows of their own
     known = {each.name: getattr(row, each.name) for each in fields(row) if each.name != "points"}
     return json.dumps(jsonable({"schema": row.schema, "kind": row.kind, **known}), allow_nan=False)
-
-
-class OutputError(BaseException):
-    """What is to be kept or shown cannot be written; its cause is an OSError.
-
-    No Exception: it comes up inside of trials, and is no trial's fault.
-    """
-
-
-class Writer:
-    """Appends rows to a file, and hands each line on as well; OutputError if it cannot.
-
-    The file is locked, so that no other process takes it for a run that was interrupted.
-    """
-
-    def __init__(self, path: pathlib.Path, also: Callable[[str], None] | None = None) -> None:
-        """Make the file and its folder; of a file that is there, drop what a kill has left of a line."""
-        self.path = path
-        self._also = also
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = path.open("a+", encoding="utf-8")
-        except OSError as error:
-            raise OutputError from error
-        try:
-            _lock(self._file)
-            self._drop_torn_line()
-        except OSError as error:
-            self._file.close()
-            raise OutputError from error
-
-    def _drop_torn_line(self) -> None:
-        end = self._file.seek(0, os.SEEK_END)
-        with self.path.open("rb") as file:
-            whole = file.read().rfind(b"\n") + 1
-        if whole < end:
-            self._file.truncate(whole)
-
-    def write(self, row: Row) -> None:
-        """Append one row; it is on its way to the disk when this returns."""
-        line = to_json(row)
-        try:
-            self._file.write(line + "\n")
-            self._file.flush()
-            if self._also is not None:
-                self._also(line)
-        except OSError as error:
-            raise OutputError from error
-
-    def close(self) -> None:
-        """Close the file."""
-        self._file.close()
-
-
-def _lock(file: IO[str]) -> None:
-    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-
-
-def is_written_to(path: pathlib.Path) -> bool:
-    """Whether a process has a Writer on this file."""
-    try:
-        with path.open(encoding="utf-8") as file:
-            _lock(file)
-    except OSError:
-        return True
-    return False

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from trainstation.bench.cells import Cell, Cells, Measure, cells
 from trainstation.bench.claims import Claim, matched, paired
 from trainstation.bench.rows import Trial
-from trainstation.bench.stats import Interval
+from trainstation.bench.stats import Interval, median
 
 __all__ = ["REFERENCE", "TAU", "Standing", "heat", "profiles", "scores", "standings"]
 
@@ -172,9 +172,9 @@ def standings(trials: Sequence[Trial], track: str, reference: str = REFERENCE) -
                 speedup_secs=secs.speedup,
                 p_secs=secs.p,
                 verdict_secs=secs.verdict if base else "",
-                optimizer_share=_middle([_share(trial) for trial in some]),
-                optimizer_us=_middle([trial.optimizer_us for trial in some]),
-                state_bytes_per_param=_middle([trial.state_bytes_per_param for trial in some]),
+                optimizer_share=median([trial.optimizer_share for trial in some]),
+                optimizer_us=median([trial.optimizer_us for trial in some]),
+                state_bytes_per_param=median([trial.state_bytes_per_param for trial in some]),
                 failures=list(dict.fromkeys(f"{each.problem}: {each.reason}" for each in some if each.reason)),
             )
         )
@@ -188,12 +188,3 @@ def _of(known: Cells, name: str) -> dict[str, Cell]:
 def _against(own: dict[str, Cell], base: dict[str, Cell], measure: Measure) -> Claim:
     both = [(cell, base[problem]) for problem, cell in own.items() if problem in base and cell.has_target]
     return paired([matched(one, other, measure) for one, other in both], measure)
-
-
-def _share(trial: Trial) -> float | None:
-    return trial.optimizer_us / trial.step_us if trial.optimizer_us is not None and trial.step_us else None
-
-
-def _middle(values: Sequence[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return float(np.median(known)) if known else None

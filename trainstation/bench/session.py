@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
-import shlex
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from itertools import product
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from trainstation.bench import OUT, rows, search, summary
+from trainstation.bench import command_line, rows, search, summary
 from trainstation.bench.diagnostics import diagnose
 from trainstation.bench.landscapes import LANDSCAPES, walk
 from trainstation.bench.ledger import Ledger
 from trainstation.bench.live import Live, label
-from trainstation.bench.output import Output, counted
+from trainstation.bench.output import Output, counted, hyper
 from trainstation.bench.plan import Plan, asked_for, best_of
 from trainstation.bench.problems import Problem
 from trainstation.bench.provenance import code_hash
 from trainstation.bench.resume import Kept
 from trainstation.bench.training import Job, one_thread
 from trainstation.bench.workers import run_jobs
+from trainstation.bench.writer import OutputError
 from trainstation.plugins import find_optimizer
 
 __all__ = ["Session"]
@@ -73,7 +72,8 @@ class Session:
     def run(self) -> None:
         """Run all trials, then show the tables and draw the picture."""
         plan, out = self._plan, self._out
-        env = rows.environment()
+        with one_thread():  # as each trial will have it, whatever else is set
+            env = rows.environment()
         kept = Kept(self._known.trials, env.env_id)
         out.open()
         out.tell(f"{self._describe()}; rows go to {out.rows}")
@@ -173,7 +173,7 @@ class Session:
         try:
             summary.draw(list(self._problems.values()), self.trials, out.picture)
         except OSError as error:
-            raise rows.OutputError from error
+            raise OutputError from error
         reasons = [f"{trial.optimizer}: {trial.status}: {trial.reason}" for trial in self.trials if trial.reason]
         for reason in dict.fromkeys(reasons):
             out.say(reason)
@@ -181,14 +181,11 @@ class Session:
             out.say(f"{counted(self._kept, 'trial')} of them from earlier runs in {out.rows.parent}; --fresh runs all")
         if plan.left_out:
             out.say("Did not fit into the minute; run with: " + self._again(plan.left_out))
-        out.say(f"rows:    {out.rows}\npicture: {out.picture}\nall of it as a page: {self._report()}")
+        page = command_line("report", out=out.rows.parent)
+        out.say(f"rows:    {out.rows}\npicture: {out.picture}\nall of it as a page: {page}")
 
     def _again(self, names: Sequence[str]) -> str:
-        return shlex.join(["trainstation", "bench", *names, *self._options])
-
-    def _report(self) -> str:
-        folder = self._out.rows.parent
-        return "trainstation report" + (f" --out {shlex.quote(str(folder))}" if folder != Path(OUT) else "")
+        return command_line("bench", *names, *self._options)
 
     def failed(self) -> list[str]:
         """Return the optimizers that could not train."""
@@ -205,11 +202,8 @@ class Session:
                 continue
             point = {key: best.hparams[key] for key in box}
             aim = f", {best.steps_to_target} steps to the target" if best.steps_to_target is not None else ""
-            words = ", ".join(
-                f"{key}={value:.4g}" if isinstance(value, float) else f"{key}={value}" for key, value in point.items()
-            )
             edges = "".join(f"; {edge}" for edge in search.edges(box, point))
-            yield f"{problem.name}, {name}: {words}: {problem.metric} {problem.say(best.final)}{aim}{edges}"
+            yield f"{problem.name}, {name}: {hyper(point)}: {problem.metric} {problem.say(best.final)}{aim}{edges}"
 
     def interrupted(self) -> None:
         """Say what is kept, and how to go on."""

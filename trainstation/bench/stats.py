@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["DISTURBED", "Fit", "Interval", "doubts", "fit", "interval", "mad", "ratio", "verdict"]
+__all__ = ["DISTURBED", "Fit", "Interval", "doubts", "fit", "interval", "mad", "median", "ratio", "verdict"]
 
 Array = NDArray[Any]
 RESAMPLES = 2000
@@ -41,6 +41,12 @@ def interval(samples: Sequence[float]) -> Interval:
     """Return the median, and where it would lie were the samples drawn again."""
     values = np.asarray(samples)
     return _interval(float(np.median(values)), np.median(values[_picks(len(values), 0)], axis=1))
+
+
+def median(values: Sequence[float | None]) -> float | None:
+    """Return the median of those that there are; None of none."""
+    there = [value for value in values if value is not None]
+    return float(np.median(there)) if there else None
 
 
 def mad(samples: Sequence[float]) -> float:

@@ -104,11 +104,14 @@ def _table(problem: Problem, trials: Sequence[Trial], track: str) -> Table:
     made = _empty(f"{problem.name}: {problem.summary}{track}", headings)
     for name in sorted(by, key=place):
         some = by[name]
-        step, spent = _middle(some, "step_us"), _middle(some, "optimizer_us")
+        step, spent = (
+            stats.median([trial.step_us for trial in some]),
+            stats.median([trial.optimizer_us for trial in some]),
+        )
         cells = [
             _spread(problem, some),
-            problem.say(_middle(some, "best")),
-            _number(_middle(some, "final_loss"), ".2g"),
+            problem.say(stats.median([trial.best for trial in some])),
+            _number(stats.median([trial.final_loss for trial in some]), ".2g"),
             f"{np.median([trial.steps for trial in some]):,.0f}",
             _number(step, ",.0f"),
             _number(spent, ",.0f") + (f" ({spent / step:.0%})" if step and spent else ""),
@@ -125,11 +128,6 @@ def _table(problem: Problem, trials: Sequence[Trial], track: str) -> Table:
 
 def _number(value: float | None, form: str) -> str:
     return "-" if value is None else format(value, form)
-
-
-def _middle(trials: Sequence[Trial], name: str) -> float | None:
-    values = [value for value in (getattr(trial, name) for trial in trials) if value is not None]
-    return float(np.median(values)) if values else None
 
 
 def _spread(problem: Problem, trials: Sequence[Trial]) -> str:

@@ -21,7 +21,7 @@ from trainstation import kernels
 from trainstation.bench.problems import Problem
 from trainstation.bench.provenance import code_hash, problem_version
 from trainstation.bench.rates import SCHEDULES, schedule_of
-from trainstation.bench.rows import Point, Trial
+from trainstation.bench.rows import Point, Trial, reason_of
 from trainstation.plugins import create_optimizer, find_optimizer, label_of
 from trainstation.registry import Entry
 
@@ -92,8 +92,7 @@ def run_trial(
         with one_thread(), np.errstate(all="ignore"):  # a run that diverges says so by its status
             status = run.train()
     except (Exception, SystemExit) as error:  # noqa: BLE001  # a stranger may raise anything; the others go on
-        said = [f"{type(error).__name__}: {error}".removesuffix(": "), *getattr(error, "__notes__", ())]
-        reason = "; ".join(" ".join(line.split()) for line in said)
+        reason = reason_of(error)
     return run.trial(env_id, status, reason)
 
 

@@ -7,10 +7,9 @@ import lzma
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from trainstation.bench import search
+from trainstation.bench import command_line, search
 from trainstation.bench.ledger import Ledger
-from trainstation.bench.output import counted
-from trainstation.bench.page import words
+from trainstation.bench.output import counted, hyper
 from trainstation.bench.page.evidence import groups
 from trainstation.bench.page.sections import Download, Part, Section, absent
 from trainstation.bench.page.table import Cell, Table, number
@@ -36,7 +35,7 @@ def configurations(trials: Sequence[Trial], boxes: Mapping[str, Space]) -> Secti
     rows = []
     for name, box in boxes.items():
         space = ", ".join(f"{key} {_side(side)}" for key, side in box.items())
-        rows.append([Cell(name), Cell(words.hyper(default.get(name, {})), kind="long"), Cell(space, kind="long")])
+        rows.append([Cell(name), Cell(hyper(default.get(name, {})), kind="long"), Cell(space, kind="long")])
     headings = ["optimizer", "hyper-parameters", "search box"]
     tables = [Table("As registered, and the box that the track tuned searches", headings, rows, frozenset(headings))]
     texts = ["An interval is searched on a logarithmic scale. On every problem all optimizers have as many points."]
@@ -45,7 +44,7 @@ def configurations(trials: Sequence[Trial], boxes: Mapping[str, Space]) -> Secti
         if track == "tuned":
             point = {key: some[-1].hparams[key] for key in boxes[name] if key in some[-1].hparams}
             edges = "; ".join(search.edges(boxes[name], point))
-            best.append([Cell(name), Cell(problem), Cell(words.hyper(point), kind="long"), Cell(edges, kind="long")])
+            best.append([Cell(name), Cell(problem), Cell(hyper(point), kind="long"), Cell(edges, kind="long")])
     if best:
         headings = ["optimizer", "problem", "best point of the box", "warning"]
         tables.append(Table("What was tuned: the best point of each search", headings, best, frozenset(headings)))
@@ -70,7 +69,7 @@ def diagnostics(rows: Sequence[Diagnostic]) -> Section:
     """Show who passes what."""
     title = "Diagnostics"
     if not rows:
-        return absent("diagnostics", title, "diagnostics", words.command("bench", "--profile", "standard"))
+        return absent("diagnostics", title, "diagnostics", command_line("bench", "--profile", "standard"))
     last = {(row.optimizer, row.diagnostic): row for row in rows}
     across = list(dict.fromkeys(row.diagnostic for row in rows))
     lines = []

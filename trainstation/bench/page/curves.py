@@ -10,6 +10,7 @@ import numpy as np
 from matplotlib.ticker import FuncFormatter
 from numpy.typing import NDArray
 
+from trainstation.bench import command_line
 from trainstation.bench.page import words
 from trainstation.bench.page.looks import INK, Look
 from trainstation.bench.page.sections import Panel, Part, Section, absent
@@ -57,10 +58,10 @@ def curves(trials: Sequence[Trial], looks: Mapping[str, Look]) -> Section:
         some = [trial for trial in trials if trial.track == track]
         parts.append(Part(f"Track {track}", panels=list(_panels(some, track, looks))))
     if not parts:
-        return absent("curves", "Curves", "points of trials", words.command("bench"))
+        return absent("curves", "Curves", "points of trials", command_line("bench"))
     text = (
         "The metric on data that are not trained on, over the steps: median and middle 60 % of the seeds. The mark is "
-        "the end, the dotted line the target. Only the end is judged: curves may cross on the way."
+        "the end, the dotted line the target; what is judged is when a trial meets it at two points in a row."
     )
     return Section("curves", "Curves", [text], parts=parts)
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from trainstation.bench import stats
+from trainstation.bench import command_line, stats
 from trainstation.bench.ledger import Ledger
 from trainstation.bench.output import counted
 from trainstation.bench.page import words
@@ -96,7 +96,7 @@ def _result(trials: Sequence[Trial], command: str) -> list[Cell]:
     final = stats.interval(finals) if finals else None
     steps = _typical([trial.steps_to_target for trial in trials])
     secs = _typical([trial.secs_to_target for trial in trials])
-    best, spent = words.median([trial.best for trial in trials]), words.median([trial.secs for trial in trials])
+    best, spent = stats.median([trial.best for trial in trials]), stats.median([trial.secs for trial in trials])
     reached = sum(trial.steps_to_target is not None for trial in trials)
     states = [trial.status for trial in trials]
     status = ", ".join(f"{states.count(each)} {each}" for each in dict.fromkeys(states))
@@ -119,7 +119,7 @@ def _result(trials: Sequence[Trial], command: str) -> list[Cell]:
 def _typical(values: Sequence[float | None]) -> float | None:
     """Return the median, where what is missing is infinite."""
     found = sorted(math.inf if value is None else value for value in values)
-    middle = words.median(found)
+    middle = stats.median(found)
     return middle if middle is not None and math.isfinite(middle) else None
 
 
@@ -130,9 +130,9 @@ def _command(trials: Sequence[Trial], every: Sequence[Trial], runs: Sequence[Run
     said = ["bench", first.optimizer, "--problem", first.problem]
     seeds = ["--seeds", str(max(trial.seed for trial in trials) + 1)]
     if asked.get("epochs"):
-        return words.command(*said, "--epochs", str(asked["epochs"]), *seeds)
+        return command_line(*said, "--epochs", str(asked["epochs"]), *seeds)
     if first.max_steps is None:
-        return words.command(*said, *seeds)
+        return command_line(*said, *seeds)
     schedule = "cosine" if first.schedule == "warmup" else first.schedule  # as asked of one that is schedule-free
     said += ["--track", first.track, "--schedule", schedule, *seeds]
     if first.track == "tuned":
@@ -140,7 +140,7 @@ def _command(trials: Sequence[Trial], every: Sequence[Trial], runs: Sequence[Run
         tried = [t.trial for t in every if t.track == "tuning" and (t.problem, t.optimizer) == same]
         count = max((place + 1 for place in tried if place is not None), default=0)
         said += ["--trials", str(count)] if count else []
-    return words.command(*said)
+    return command_line(*said)
 
 
 def _has(run: Run, trial: Trial) -> bool:

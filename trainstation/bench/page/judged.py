@@ -8,7 +8,7 @@ from typing import Any
 
 from matplotlib.ticker import NullLocator
 
-from trainstation.bench import score
+from trainstation.bench import command_line, score
 from trainstation.bench.cells import Measure
 from trainstation.bench.page import words
 from trainstation.bench.page.looks import Look
@@ -31,7 +31,7 @@ def verdict(found: Standings) -> Section:
     """Say in sentences what the rows show."""
     parts = [Part(f"Track {track}", points=verdict_sentences(some, track)) for track, some in found.items()]
     if not parts:
-        return absent("verdict", "Verdict", "trials", words.command("bench"))
+        return absent("verdict", "Verdict", "trials", command_line("bench"))
     return Section("verdict", "Verdict", parts=parts)
 
 
@@ -95,7 +95,7 @@ def profiles(trials: Sequence[Trial], found: Standings, looks: Mapping[str, Look
             parts.append(Part(f"Track {track}", panels=panels, wide=True))
     title = "Performance profiles"
     if not parts:
-        return absent("profiles", title, "trials with a target", words.command("bench", "--profile", "standard"))
+        return absent("profiles", title, "trials with a target", command_line("bench", "--profile", "standard"))
     text = "The share of problems on which the median time to the target is within a factor of the best optimizer's."
     return Section("profiles", title, [text], parts=parts)
 
@@ -132,7 +132,7 @@ def heat(trials: Sequence[Trial], found: Standings) -> Section:
     ]
     title = "Time to the target"
     if not tables:
-        return absent("heat", title, "trials with a target", words.command("bench", "--profile", "standard"))
+        return absent("heat", title, "trials with a target", command_line("bench", "--profile", "standard"))
     text = "The stronger the shade, the nearer to the best of its column; — is a miss: most trials did not get there."
     return Section("heat", title, [text], parts=[Part(tables=tables)])
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from trainstation.bench import race_report
+from trainstation.bench import command_line, race_report, stats
 from trainstation.bench.landscapes import LANDSCAPES, Landscape
 from trainstation.bench.output import counted
 from trainstation.bench.page import words
@@ -29,7 +29,7 @@ def speed(rows: Sequence[Speed], caches: Mapping[str, int], looks: Looks) -> Sec
     title = "Speed of the step"
     timed = [row for row in rows if row.suite == "step" and row.median_ns is not None]
     if not timed:
-        return absent("speed", title, "timings", words.command("speed"))
+        return absent("speed", title, "timings", command_line("speed"))
     parts = [
         Part(panels=list(_speeds(timed, caches, looks)), wide=True),
         Part(tables=[_timings([row for row in timed if not row.is_peer])]),
@@ -134,11 +134,11 @@ def shares(trials: Sequence[Trial]) -> Section:
     """Say how much of a training step is the optimizer's."""
     spent: dict[tuple[str, str], list[float | None]] = {}
     for trial in trials:
-        if trial.step_us and trial.optimizer_us is not None:
-            spent.setdefault((trial.optimizer, trial.problem), []).append(trial.optimizer_us / trial.step_us)
+        if trial.optimizer_share is not None:
+            spent.setdefault((trial.optimizer, trial.problem), []).append(trial.optimizer_share)
     if not spent:
-        return absent("shares", "Share of the training step", "times of steps", words.command("bench"))
-    values = {key: words.median(some) for key, some in spent.items()}
+        return absent("shares", "Share of the training step", "times of steps", command_line("bench"))
+    values = {key: stats.median(some) for key, some in spent.items()}
     found = matrix(
         "Share of a training step that is the optimizer's (zero_grad and step), median over trials",
         "optimizer",

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
+from trainstation.bench import command_line, stats
 from trainstation.bench.page import words
 from trainstation.bench.page.curves import limits
 from trainstation.bench.page.looks import Look
@@ -30,7 +31,7 @@ def rates(trials: Sequence[Trial], boxes: Mapping[str, Space], looks: Looks) -> 
     title = "Sensitivity to the learning rate"
     found = sensitivity(trials, boxes)
     if not found:
-        return absent("sensitivity", title, "searches", words.command(*MAKES_THEM))
+        return absent("sensitivity", title, "searches", command_line(*MAKES_THEM))
     widths = {(each.optimizer, each.problem): each.decades for each in found}
     shares = {(each.optimizer, each.problem): each.reached for each in found if each.reached is not None}
     tables = [
@@ -82,7 +83,7 @@ def expectation(trials: Sequence[Trial], looks: Looks) -> Section:
     title = "Expected best after k trials"
     found = expected_best(trials)
     if not found:
-        return absent("expected", title, "searches", words.command(*MAKES_THEM))
+        return absent("expected", title, "searches", command_line(*MAKES_THEM))
     panels = []
     for place, (problem, first, start) in enumerate(_problems(trials)):
         some = {name: values for (which, name), values in found.items() if which == problem}
@@ -113,7 +114,7 @@ def _problems(trials: Sequence[Trial]) -> Iterator[tuple[str, Trial, float | Non
     for problem in dict.fromkeys(trial.problem for trial in trials if trial.track == "tuning"):
         some = [trial for trial in trials if trial.problem == problem]
         starts = [trial.points[0].val_metric for trial in some if trial.points]
-        yield problem, some[-1], words.median(starts)
+        yield problem, some[-1], stats.median(starts)
 
 
 def _panel(title: str, note: str, ident: str, alt: str, draw: Any, looks: Looks) -> Panel:

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import math
-import shlex
-from collections.abc import Mapping, Sequence
-from typing import Any
 
-import numpy as np
-
+from trainstation.bench.problems.problem import PERCENT
 from trainstation.bench.stats import Interval
 
-__all__ = ["around", "command", "count", "figure", "hyper", "median", "metric", "ratio", "score", "seconds", "share"]
+__all__ = ["around", "count", "figure", "metric", "ratio", "score", "seconds", "share"]
 
 MISS = "—"
-PERCENT = ("accuracy", "error")  # metrics that are shares
 
 
 def figure(value: float | None, digits: int = 3) -> str:
@@ -74,21 +69,3 @@ def around(name: str, interval: Interval | None) -> str:
         return MISS
     low, mid, high = (metric(name, value) for value in interval)
     return mid if low == high else f"{mid} [{low}, {high}]"
-
-
-def hyper(point: Mapping[str, Any]) -> str:
-    """Write hyper-parameters."""
-    return ", ".join(
-        f"{key}={value:.4g}" if isinstance(value, float) else f"{key}={value}" for key, value in point.items()
-    )
-
-
-def median(values: Sequence[float | None]) -> float | None:
-    """Return the median of those that there are; None of none."""
-    there = [value for value in values if value is not None]
-    return float(np.median(there)) if there else None
-
-
-def command(*words: str) -> str:
-    """Write a command as a shell takes it."""
-    return shlex.join(["trainstation", *words])

@@ -8,7 +8,9 @@ from typing import Any, Protocol
 
 from trainstation.tensor import Tensor
 
-__all__ = ["Problem", "Task"]
+__all__ = ["PERCENT", "Problem", "Task"]
+
+PERCENT = ("accuracy", "error")  # metrics that are shares
 
 
 class Task(Protocol):
@@ -62,4 +64,4 @@ class Problem:
         """Write a value of the metric for people."""
         if value is None:
             return "-"
-        return f"{value:.1%}" if self.metric in ("accuracy", "error") else f"{value:.4g}"
+        return f"{value:.1%}" if self.metric in PERCENT else f"{value:.4g}"
