@@ -148,4 +148,19 @@ void ts_max_pool_grad(const ts_windows *w, int threads, int is_double, void *x, 
 void ts_avg_pool(const ts_windows *w, int threads, int is_double, int counts_padding, void *y, const void *x);
 void ts_avg_pool_grad(const ts_windows *w, int threads, int is_double, int counts_padding, void *x, const void *g);
 
+/* tensors.c: another library's tensors, by its C exchange interface of DLPack. The caller holds the GIL. */
+typedef struct ts_tensors {
+    void *const *tensors; /* n objects */
+    void **gradients;     /* n references that are held while C reads them; NULL otherwise */
+    ts_slot *slots;
+    const int64_t *at; /* for each tensor the index of its slot */
+    int64_t n;
+    void *name, *none;                         /* "grad" and None */
+    void *(*get)(void *object, void *name);    /* PyObject_GetAttr */
+    void (*release)(void *object);             /* Py_DecRef */
+    int (*exchange)(void *object, void *made); /* dltensor_from_py_object_no_sync */
+} ts_tensors;
+int ts_tensors_take(ts_tensors *of);
+void ts_tensors_let_go(ts_tensors *of);
+
 #endif

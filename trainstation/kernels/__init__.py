@@ -43,6 +43,7 @@ from trainstation.kernels.step import (
     run_rule,
     squares,
 )
+from trainstation.kernels.tensors import Tensors
 from trainstation.kernels.threads import get_num_threads, set_num_threads
 from trainstation.kernels.windows import Axis, Windows, gather, spread
 
@@ -68,6 +69,7 @@ __all__ = [
     "Call",
     "Rule",
     "Scalars",
+    "Tensors",
     "Windows",
     "active",
     "address",

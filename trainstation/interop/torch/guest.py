@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache, partial
-from operator import attrgetter, ne
 from typing import Any
 
 import numpy as np
@@ -25,11 +24,6 @@ __all__ = ["TensorStepper", "guest_class"]
 
 Array = NDArray[Any]
 
-_grad = attrgetter("grad")
-_nbytes = attrgetter("nbytes")
-_data_ptr: Callable[[torch.Tensor], int] = torch.Tensor.data_ptr
-_is_contiguous: Callable[[torch.Tensor], bool] = torch.Tensor.is_contiguous
-
 
 class TensorWatch(Watch):
     """What the rows of a table were made of, and the gradients of the moment, which it holds during a step only.
@@ -48,12 +42,9 @@ class TensorWatch(Watch):
         plain = [row for row in table.rows if in_c and row.parameter.is_plain]
         self._others = [row for row in table.rows if not (in_c and row.parameter.is_plain)]
         self._idle = [view.tensor for view in views if id(view) not in rows]
-        self._tensors = [row.parameter.tensor for row in plain]
-        self._bytes = [row.data.nbytes for row in plain]
-        self._places = _addresses(self._tensors).tobytes()
         self._compiled = {id(row): place for place, row in enumerate(table.compiled)}
-        self._at: Any = [self._compiled[id(row)] for row in plain] if self._others else slice(None)
-        self._gradients: list[Any] = []
+        at = [self._compiled[id(row)] for row in plain]
+        self._tensors = kernels.Tensors([row.parameter.tensor for row in plain], self._slots, at)
         self._has_taken = False
 
     def is_current(self, groups: Sequence[Group], wanted: Sequence[Any] | None) -> bool:
@@ -66,24 +57,17 @@ class TensorWatch(Watch):
 
     def take(self) -> bool:
         """Point the rows to the gradients of the moment; False if these, or the parameters, do not fit the rows."""
-        tensors = self._tensors
-        try:
-            gradients = list(map(_grad, tensors))
-            pointers = _addresses(gradients)
-            if (
-                not all(map(_is_contiguous, gradients))
-                or any(map(ne, map(_nbytes, gradients), self._bytes))
-                or _addresses(tensors).tobytes() != self._places
-            ):
-                return False
-        except (TypeError, RuntimeError):  # None, or a layout that has no one address
-            return False
-        if self._idle and any(tensor.grad is not None for tensor in self._idle):
-            return False
-        self._slots["g"][self._at] = pointers
-        self._gradients = gradients  # so that none is freed while C reads it
-        self._has_taken = not self._others or self._take_others()
+        self._has_taken = self._take_plain() and (not self._others or self._take_others())
+        if not self._has_taken:
+            self._tensors.let_go()
         return self._has_taken
+
+    def _take_plain(self) -> bool:
+        try:
+            is_taken = self._tensors.take()
+        except (BufferError, RuntimeError):  # a layout that has no one address
+            return False
+        return is_taken and not (self._idle and any(tensor.grad is not None for tensor in self._idle))
 
     def _take_others(self) -> bool:
         for row in self._others:
@@ -98,16 +82,13 @@ class TensorWatch(Watch):
 
     def let_go(self) -> None:
         """Hold no gradient between steps."""
-        self._gradients, self._has_taken = [], False
+        self._tensors.let_go()
+        self._has_taken = False
         for row in self._others:
             row.hold.gradient = None
 
     def drop(self) -> None:
         """Tell nobody: tensors do not know who holds their gradients."""
-
-
-def _addresses(tensors: Sequence[torch.Tensor]) -> Array:
-    return np.fromiter(map(_data_ptr, tensors), np.uintp, len(tensors))
 
 
 def _part(table: Table, rows: Sequence[Row], views: Sequence[View]) -> Table:
@@ -161,9 +142,9 @@ class TensorStepper(Stepper):
     def step(self, optimizer: Optimizer, parameters: Sequence[Parameter] | None) -> None:
         """Step all that has a gradient."""
         watch = self._table.watch
-        if isinstance(watch, TensorWatch) and not self.changed[0] and not watch.take():
-            self._choose(_views(optimizer))
         try:
+            if isinstance(watch, TensorWatch) and not self.changed[0] and not watch.take():
+                self._choose(_views(optimizer))
             super().step(optimizer, parameters)
         finally:
             watch = self._table.watch
