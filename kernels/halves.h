@@ -6,9 +6,9 @@
  * subnormal numbers, whose unit is 2^-24. */
 
 enum {
-    TS_INFINITY = 0x7f800000,           /* bits of float: beyond it are NaN */
-    TS_LEAST_NORMAL = 113 << 23,        /* of float16: 2^-14 */
-    TS_REBIAS = 112 << 23,              /* an exponent of float less one of float16 */
+    TS_INFINITY = 0x7f800000,            /* bits of float: beyond it are NaN */
+    TS_LEAST_NORMAL = 113 << 23,         /* of float16: 2^-14 */
+    TS_REBIAS = 112 << 23,               /* an exponent of float less one of float16 */
     TS_BEYOND_FLOAT16 = (127 + 16) << 23 /* 2^16: the number after the largest, had float16 one more exponent */
 };
 
@@ -22,11 +22,6 @@ TS_INLINE float ts_half_float(uint32_t bits) {
     float x;
     memcpy((void *)&x, &bits, sizeof x);
     return x;
-}
-
-/* A magnitude as far as float16's least normal number. */
-TS_INLINE float ts_half_small(int32_t size) {
-    return ts_half_float((uint32_t)(size < TS_LEAST_NORMAL ? size : TS_LEAST_NORMAL));
 }
 
 /* The bits that codec.h draws for an element's second state. */
@@ -59,14 +54,19 @@ TS_INLINE uint32_t ts_draw_bfloat16(int32_t size, uint32_t random) {
     return code < 0x7fff ? code : 0x7fff; /* a NaN stays one */
 }
 
+/* All bits if x is less than the limit, else none: unlike a choice, nothing that a compiler turns into a branch. */
+TS_INLINE int32_t ts_half_less(int32_t x, int32_t limit) { return (x - limit) >> 31; }
+
 TS_INLINE uint32_t ts_float16_of(int32_t size, int32_t small, int32_t normal) {
-    const int32_t found = size < TS_LEAST_NORMAL ? small : normal;
-    return (uint32_t)(size > TS_INFINITY ? 0x7e00 : size < TS_BEYOND_FLOAT16 ? found : 0x7c00);
+    const int32_t is_small = ts_half_less(size, TS_LEAST_NORMAL), is_finite = ts_half_less(size, TS_BEYOND_FLOAT16);
+    const int32_t finite = (small & is_small) | (normal & ~is_small);
+    const int32_t quiet = ts_half_less(TS_INFINITY, size) & 0x200;
+    return (uint32_t)((finite & is_finite) | (0x7c00 & ~is_finite) | quiet);
 }
 
 TS_INLINE uint32_t ts_round_float16(int32_t size, uint32_t random) {
     const uint32_t half = UINT32_C(126) << 23; /* 0.5: the least digit of a sum with it is the unit */
-    const uint32_t small = ts_half_bits(ts_half_small(size) + 0.5f) - half;
+    const uint32_t small = ts_half_bits(ts_half_float((uint32_t)size) + 0.5f) - half;
     (void)random;
     return ts_float16_of(size, (int32_t)small, (size - TS_REBIAS + 0xfff + (size >> 13 & 1)) >> 13);
 }
@@ -75,7 +75,7 @@ TS_INLINE uint32_t ts_round_float16(int32_t size, uint32_t random) {
  * bits. */
 TS_INLINE uint32_t ts_draw_float16(int32_t size, uint32_t random) {
     const uint32_t add = 0xffff - random;
-    const float small = ts_half_small(size) * 0x1p40f;
+    const float small = ts_half_float((uint32_t)(size & ts_half_less(size, TS_LEAST_NORMAL))) * 0x1p40f;
     const int32_t whole = (int32_t)small, up = (float)whole < small;
     return ts_float16_of(size, (int32_t)(((uint32_t)(whole + up) + add) >> 16),
                          (int32_t)(((uint32_t)(size - TS_REBIAS) * 8 + add) >> 16));

@@ -34,7 +34,7 @@ def widen(codes: Array, out: Array, *, is_bfloat16: bool) -> None:
 def narrow(values: Array, out: Array, *, is_bfloat16: bool, t: int | None = None) -> None:
     """Round values to bfloat16 or float16, and write their codes into an array.
 
-    A magnitude that is rounded beyond the largest number becomes infinity; a NaN stays one.
+    A magnitude that is rounded beyond the largest number becomes infinity; a quiet NaN stays one.
 
     Args:
         values: float32.
