@@ -89,8 +89,8 @@ def test_who_never_moves_solves_nothing():
 
 
 def test_a_broken_adam_ranks_below():
-    """With equal tuning. As registered it is ahead: uncorrected, its first thousand steps are longer, up to three times,
-    and Adam's rate of 0.001 is too low for all these budgets.
+    """With equal tuning. As registered it is ahead: Adam's rate of 0.001 is too low for all these budgets, and steps
+    that are not corrected are up to three times as long.
     """
     claim = versus(trials(), BROKEN, "adamw", "tuned")
     assert claim.steps.verdict == "worse", claim.sentence

@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from trainstation.interop.torch import AdamW
 
-pytestmark = pytest.mark.filterwarnings("ignore:::(lightning|accelerate|transformers|torch)")
+pytestmark = pytest.mark.filterwarnings("ignore:::lightning")  # it warns of torch's changes, and of few workers
 
 KINDS = [AdamW, torch.optim.AdamW]
 
@@ -24,8 +24,8 @@ def network():
 
 def batches():
     generator = torch.Generator().manual_seed(1)
-    x, y = torch.randn(24, 4, generator=generator), torch.randn(24, 2, generator=generator)
-    return DataLoader(TensorDataset(x, y), batch_size=4)  # six steps an epoch
+    x = torch.randn(24, 4, generator=generator)
+    return DataLoader(TensorDataset(x, x[:, :2].abs()), batch_size=4)  # six steps an epoch
 
 
 class Lit(lightning.LightningModule):
@@ -67,14 +67,14 @@ def test_lightning(tmp_path):
         fit(module, tmp_path, 4)
     torch.testing.assert_close(ours.losses, theirs.losses)
     assert ours.rates == theirs.rates
-    assert ours.losses[-1] < ours.losses[0]
+    assert sum(ours.losses[-6:]) < sum(ours.losses[:6])
     for first, second in [(AdamW, AdamW), (AdamW, torch.optim.AdamW), (torch.optim.AdamW, AdamW)]:
         path = tmp_path / "half.ckpt"
         fit(Lit(first), tmp_path, 2).save_checkpoint(path)
         resumed = Lit(second)
         fit(resumed, tmp_path, 4, path)
         torch.testing.assert_close(resumed.losses, ours.losses[12:])
-        assert first is second is not AdamW or resumed.losses == ours.losses[12:]
+        assert resumed.losses == ours.losses[12:] or torch.optim.AdamW in (first, second)
 
 
 def accelerated(kind, precision, folder=None, *, resume=False):
@@ -108,28 +108,27 @@ def accelerated(kind, precision, folder=None, *, resume=False):
 def test_accelerate(tmp_path, precision):
     ours = accelerated(AdamW, precision, tmp_path)
     torch.testing.assert_close(ours, accelerated(torch.optim.AdamW, precision))
-    assert ours[-1] < ours[0]
+    assert sum(ours[-6:]) < sum(ours[:6])
     assert accelerated(AdamW, precision, tmp_path, resume=True) == ours[12:]
 
 
-def trained(kind, folder, steps, checkpoint=None):
-    """Train a small GPT-2 with Hugging Face's Trainer; return its losses and parameters."""
+def trained(kind, folder, checkpoint=None):
+    """Train a small GPT-2 with Hugging Face's Trainer; return its losses and its logits."""
     torch.manual_seed(0)
-    config = transformers.GPT2Config(
-        vocab_size=32, n_positions=8, n_embd=16, n_layer=2, n_head=2, resid_pdrop=0, embd_pdrop=0, attn_pdrop=0
-    )
+    sizes = {"vocab_size": 32, "n_positions": 8, "n_embd": 16, "n_layer": 2, "n_head": 2}
+    config = transformers.GPT2Config(**sizes, bos_token_id=0, eos_token_id=0)
     model = transformers.GPT2LMHeadModel(config)
-    rows = torch.randint(0, 32, (16, 8))
+    rows = torch.randint(0, 32, (8, 8))
     arguments = transformers.TrainingArguments(
         output_dir=folder,
-        max_steps=steps,
-        save_steps=3,
+        max_steps=12,
+        save_steps=6,
         logging_steps=1,
         per_device_train_batch_size=4,
         use_cpu=True,
         report_to=[],
         disable_tqdm=True,
-        lr_scheduler_type="constant",
+        lr_scheduler_type="linear",
     )
     trainer = transformers.Trainer(
         model=model,
@@ -139,13 +138,17 @@ def trained(kind, folder, steps, checkpoint=None):
     )
     trainer.train(resume_from_checkpoint=checkpoint)
     losses = [row["loss"] for row in trainer.state.log_history if "loss" in row]
-    return losses, [p.detach() for p in model.parameters()]
+    with torch.no_grad():
+        return losses, model.eval()(rows).logits
 
 
 def test_hugging_face_trainer(tmp_path):
-    (losses, ours), (others, theirs) = (trained(kind, tmp_path / kind.__module__, 6) for kind in KINDS)
+    (losses, logits), (others, their_logits) = (trained(kind, tmp_path / kind.__module__) for kind in KINDS)
     torch.testing.assert_close(losses, others)
-    torch.testing.assert_close(ours, theirs)
+    torch.testing.assert_close(logits, their_logits, rtol=1e-4, atol=1e-4)
     assert losses[-1] < losses[0]
-    _, resumed = trained(AdamW, tmp_path / "resumed", 6, str(tmp_path / AdamW.__module__ / "checkpoint-3"))
-    assert all(map(torch.equal, resumed, ours))
+    for kind in KINDS:  # from our checkpoint, and from torch's
+        resumed_losses, resumed = trained(AdamW, tmp_path / "resumed", str(tmp_path / kind.__module__ / "checkpoint-6"))
+        torch.testing.assert_close(resumed_losses, losses)
+        torch.testing.assert_close(resumed, logits, rtol=1e-4, atol=1e-4)
+        assert kind is not AdamW or torch.equal(resumed, logits)
