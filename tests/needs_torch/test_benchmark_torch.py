@@ -61,10 +61,20 @@ def test_an_unknown_name_is_refused_with_those_that_there_are():
     assert "Traceback" not in done.stderr
 
 
-def test_an_optimizer_that_trains_otherwise_is_seen():
-    wrong = Trainer(MLP, "default", "adamw", 1.1 * MLP.rates["adamw"])
-    with pytest.raises(SystemExit, match="with other differ"):
-        alike(MLP.name, {"default": Trainer(MLP, "default", "adamw", MLP.rates["adamw"]), "other": wrong})
+def trainer(factor=1.0):
+    return Trainer(MLP, "default", "adamw", factor * MLP.rates["adamw"])
+
+
+def test_a_peer_that_trains_otherwise_is_left_out():
+    said, wrong = alike(MLP.name, {"default": trainer(), "ours": trainer(), "other": trainer(1.1)})
+    assert list(wrong) == ["other"]
+    assert "differ from torch's" in wrong["other"]
+    assert "other" not in said
+
+
+def test_if_ours_trains_otherwise_the_program_ends():
+    with pytest.raises(SystemExit, match="ours: its losses"):
+        alike(MLP.name, {"default": trainer(), "ours": trainer(1.1)})
 
 
 def test_the_resnet_has_the_tensors_that_are_timed():
