@@ -9,12 +9,14 @@ pays for a gradient that it has not seen is in its time. "kept": the same gradie
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import os
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from fnmatch import fnmatch
 from functools import partial
 from importlib.util import find_spec
 from itertools import product
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import click
@@ -22,6 +24,7 @@ import click
 from benchmarks.torch_report import Row, endings, reasons, step_head, step_line, train_head, train_lines
 from trainstation.bench import machine
 from trainstation.bench.cases import Case, make_cases, size_name
+from trainstation.cli_common import output
 
 if TYPE_CHECKING:
     from benchmarks.torch_models import Model
@@ -80,9 +83,14 @@ def main(
         compile_seconds = 0.0 if quick else COMPILE_SECONDS
     say = partial(click.echo, err=True)
     plan = Plan(rule, absent(rule, compile_seconds), compile_seconds, QUICK if quick else 1, say)
-    rows = _step_part(plan, cases, as_json=as_json) + _train_part(plan, models, threads, as_json=as_json)
-    if not as_json:
-        click.echo("\n".join(["", *reasons(rows), "", *endings(rows)]))
+    # DeepSpeed speaks on stdout. torch.compile begins with an empty cache, and waits for nobody's locks.
+    with output(as_json=True) as stdout, TemporaryDirectory() as cache:
+        os.environ["TORCHINDUCTOR_CACHE_DIR"] = cache
+        tell = partial(click.echo, file=stdout)
+        rows = _step_part(plan, cases, tell, as_json=as_json)
+        rows += _train_part(plan, models, threads, tell, as_json=as_json)
+        if not as_json:
+            tell("\n".join(["", *reasons(rows), "", *endings(rows)]))
 
 
 def _choose(only: str, threads: Sequence[int], *, everything: bool) -> tuple[list[Case], list[Model]]:
@@ -100,7 +108,7 @@ def _choose(only: str, threads: Sequence[int], *, everything: bool) -> tuple[lis
     return cases, chosen
 
 
-def _step_part(plan: Plan, cases: Sequence[Case], *, as_json: bool) -> list[Row]:
+def _step_part(plan: Plan, cases: Sequence[Case], tell: Callable[[str], None], *, as_json: bool) -> list[Row]:
     import torch
 
     from benchmarks.torch_entrants import KINDS
@@ -109,27 +117,29 @@ def _step_part(plan: Plan, cases: Sequence[Case], *, as_json: bool) -> list[Row]
     kinds = [kind for kind in KINDS if kind not in plan.absent]
     if cases and not as_json:
         where = f"torch {torch.__version__}, {machine.cpu_model()}, {machine.cores()} cores"
-        click.echo(f"The step of {plan.rule} by itself, float32; {where}\n{step_head(kinds)}")
+        tell(f"The step of {plan.rule} by itself, float32; {where}\n{step_head(kinds)}")
     rows = []
     for case in cases:
         plan.say(f"{case.name}, {case.threads} threads")
         for new in steps(plan, case):
             rows += new
-            click.echo(_json_lines(new) if as_json else step_line(new, kinds))
+            tell(_json_lines(new) if as_json else step_line(new, kinds))
     return rows
 
 
-def _train_part(plan: Plan, models: Sequence[Model], threads: Sequence[int], *, as_json: bool) -> list[Row]:
+def _train_part(
+    plan: Plan, models: Sequence[Model], threads: Sequence[int], tell: Callable[[str], None], *, as_json: bool
+) -> list[Row]:
     from benchmarks.torch_runs import trains
 
     if models and not as_json:
-        click.echo(f"\nA whole training step with {plan.rule}; at most: were the optimizer's step free\n{train_head()}")
+        tell(f"\nA whole training step with {plan.rule}; at most: were the optimizer's step free\n{train_head()}")
     rows = []
     for model, count in product(models, threads):
         plan.say(f"{model.name}, {count} threads")
         new = trains(plan, model, count)
         rows += new
-        click.echo(_json_lines(new) if as_json else "\n".join(train_lines(new)))
+        tell(_json_lines(new) if as_json else "\n".join(train_lines(new)))
     return rows
 
 

@@ -7,7 +7,7 @@
 #include "trainstation/codec.h"
 
 /* Elements. Pieces divide 2^32: one key serves all of one. */
-enum { LEAST_PARALLEL = 1 << 17, PIECE = 1 << 14 };
+enum { LEAST_PARALLEL = 1 << 16, PIECE = 1 << 13 };
 
 extern const ts_halves ts_halves_scalar;
 #ifdef TS_X86

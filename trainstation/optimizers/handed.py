@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple, Protocol, TypeAlias
+import weakref
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
+from operator import is_, lt
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,10 +23,8 @@ __all__ = ["Arrays", "State", "SupportsDLPack", "step"]
 
 Array = NDArray[Any]
 State = dict[Any, Any]
-# Shape and dtype of values, and the named arrays of their state.
-Room = tuple[tuple[int, ...], Any, list[tuple[str, Array]]]
-# Where the bytes of an array begin and end, and whether they are written to.
-Range = tuple[int, int, bool]
+Path = tuple[Any, ...]
+Reference = weakref.ref[Array]
 
 
 class SupportsDLPack(Protocol):
@@ -35,15 +36,6 @@ class SupportsDLPack(Protocol):
 
 
 Arrays: TypeAlias = "Array | SupportsDLPack | Sequence[Arrays] | Mapping[Any, Arrays]"
-
-
-class Leaf(NamedTuple):
-    """One parameter of a call."""
-
-    name: str  # p, p[0], p['w']
-    p: Array
-    g: Array
-    state: State
 
 
 class Count(int):
@@ -59,85 +51,127 @@ def step(
     kind: type[Optimizer], p: Arrays, g: Arrays, state: State, hyper: Mapping[str, Any], state_dtype: str | None
 ) -> None:
     """Make one step of an optimizer of this class; `functional.adam_` says what of."""
-    made: list[tuple[State, Any, State]] = []
-    leaves = list(_leaves("", p, g, state, made))
-    if not leaves:
-        msg = "p has no arrays"
-        raise ValueError(msg)
-    kept = getattr(leaves[0].state.get("step"), "kept", None)
-    if kept is None or not kept.fits(kind, leaves, state_dtype):
-        kept = Kept(kind, leaves, hyper, state_dtype)
-    kept.step(leaves, hyper)
-    for parent, key, child in made:
+    handed = Handed()
+    handed.add((), p, g, state)
+    kept = getattr(handed.states[0].get("step"), "kept", None) if handed.states else None
+    if kept is None or not kept.fits(kind, handed, state_dtype):
+        handed.check()
+        kept = Kept(kind, handed, hyper, state_dtype)
+    kept.step(handed, hyper)
+    for parent, key, child in handed.new_states:
         parent[key] = child
 
 
-def _leaves(at: str, p: Any, g: Any, state: Any, made: list[tuple[State, Any, State]]) -> Iterator[Leaf]:
-    """Walk arguments of one structure, of which `at` is a part; note the states that are yet to be put into theirs."""
-    if not isinstance(state, dict):
-        msg = f"state{at} must be a dict, empty at first, not {type(state).__name__}"
-        raise TypeError(msg)
-    if not isinstance(p, list | tuple | Mapping):
-        yield _leaf(at, p, g, state)
-        return
-    if not isinstance(g, Mapping if isinstance(p, Mapping) else list | tuple):
-        msg = f"g{at} must be a {type(p).__name__}, as p{at} is, not {type(g).__name__}"
-        raise TypeError(msg)
-    keys, given = (each.keys() if isinstance(each, Mapping) else range(len(each)) for each in (p, g))
-    if keys != given:
-        msg = f"g{at} must have the entries of p{at}, {list(keys)}, not {list(given)}"
-        raise ShapeError(msg)
-    for key in keys:
-        child = state.get(key)
-        if child is None:
-            child = {}
-            made.append((state, key, child))
-        yield from _leaves(f"{at}[{key!r}]", p[key], g[key], child, made)
+class Handed:
+    """The arguments of a call, an entry for each parameter.
+
+    Attributes:
+        paths: the keys that lead to it.
+        ps: values.
+        gs: gradients.
+        states: its own part of the state.
+        new_states: a dict, a key, and the state that is to be put there if all goes well.
+
+    """
+
+    __slots__ = ("gs", "new_states", "paths", "ps", "states")
+
+    def __init__(self) -> None:
+        self.paths: list[Path] = []
+        self.ps: list[Array] = []
+        self.gs: list[Array] = []
+        self.states: list[State] = []
+        self.new_states: list[tuple[State, Any, State]] = []
+
+    def add(self, path: Path, p: Any, g: Any, state: Any) -> None:
+        """Add an array and what belongs to it, or all that is in a list, a tuple or a mapping."""
+        if not isinstance(state, dict):
+            msg = f"{_name('state', path)} must be a dict, empty at first, not {type(state).__name__}"
+            raise TypeError(msg)
+        if not isinstance(p, np.ndarray) and isinstance(p, list | tuple | Mapping):
+            self._add_all(path, p, g, state)
+            return
+        if g is None:
+            msg = f"{_name('g', path)} is None; leave out of p and g what has no gradient"
+            raise MissingGradientError(msg)
+        self.paths.append(path)
+        self.ps.append(p if isinstance(p, np.ndarray) else _borrowed("p", path, p))
+        self.gs.append(g if isinstance(g, np.ndarray) else _borrowed("g", path, g))
+        self.states.append(state)
+
+    def _add_all(self, path: Path, p: Any, g: Any, state: State) -> None:
+        if not isinstance(g, Mapping if isinstance(p, Mapping) else list | tuple):
+            name = _name("p", path)
+            msg = f"{_name('g', path)} must be a {type(p).__name__}, as {name} is, not {type(g).__name__}"
+            raise TypeError(msg)
+        keys, given = (each.keys() if isinstance(each, Mapping) else range(len(each)) for each in (p, g))
+        if keys != given:
+            msg = f"{_name('g', path)} must have the entries of {_name('p', path)}, {list(keys)}, not {list(given)}"
+            raise ShapeError(msg)
+        for key in keys:
+            child = state.get(key)
+            if child is None:
+                child = {}
+                self.new_states.append((state, key, child))
+            self.add((*path, key), p[key], g[key], child)
+
+    def check(self) -> None:
+        """Raise an error that names the argument unless all values can be stepped along their gradients."""
+        if not self.ps:
+            msg = "p has no arrays"
+            raise ValueError(msg)
+        for path, p, g in zip(self.paths, self.ps, self.gs, strict=True):
+            p_name, g_name = _name("p", path), _name("g", path)
+            if p.dtype not in (np.float32, np.float64) or not p.dtype.isnative:
+                msg = f"{p_name} must be float32 or float64, not {p.dtype}"
+                raise TypeError(msg)
+            if g.dtype != p.dtype:
+                msg = f"{g_name} has dtype {g.dtype}, {p_name} {p.dtype}"
+                raise TypeError(msg)
+            if g.shape != p.shape:
+                msg = f"{g_name} has shape {g.shape}, {p_name} {p.shape}"
+                raise ShapeError(msg)
+            if not p.flags.writeable:
+                msg = f"{p_name} is read-only, as JAX's arrays are; copy it once, p = np.array(p), and step the copy"
+                raise TypeError(msg)
 
 
-def _leaf(at: str, p: Any, g: Any, state: State) -> Leaf:
-    if g is None:
-        msg = f"g{at} is None; leave out of p and g what has no gradient"
-        raise MissingGradientError(msg)
-    values = p if isinstance(p, np.ndarray) else _borrowed(f"p{at}", p)
-    gradient = (
-        g if isinstance(g, np.ndarray) else np.asarray(g) if isinstance(g, np.generic) else _borrowed(f"g{at}", g)
-    )
-    if values.dtype.type not in (np.float32, np.float64) or not values.dtype.isnative:
-        msg = f"p{at} must be float32 or float64, not {values.dtype}"
-        raise TypeError(msg)
-    if gradient.dtype != values.dtype:
-        msg = f"g{at} has dtype {gradient.dtype}, p{at} {values.dtype}"
-        raise TypeError(msg)
-    if gradient.shape != values.shape:
-        msg = f"g{at} has shape {gradient.shape}, p{at} {values.shape}"
-        raise ShapeError(msg)
-    if not values.flags.writeable:
-        msg = f"p{at} is read-only, as JAX's arrays are; make it a NumPy array once, p = np.array(p), and step that"
-        raise TypeError(msg)
-    return Leaf(f"p{at}", values, gradient, state)
+def _name(argument: str, path: Path) -> str:
+    return argument + "".join(f"[{key!r}]" for key in path)
 
 
-def _borrowed(name: str, given: Any) -> Array:
-    """Return an array over another library's memory."""
+def _borrowed(argument: str, path: Path, given: Any) -> Array:
+    """Return an array over another library's memory, or of a gradient that is a NumPy number."""
+    if argument == "g" and isinstance(given, np.generic):
+        return np.asarray(given)
+    name, kind = _name(argument, path), type(given).__name__
     if not hasattr(given, "__dlpack__"):
-        msg = f"{name} must be a NumPy array or one that speaks DLPack, not {type(given).__name__}"
+        msg = f"{name} must be a NumPy array or one that speaks DLPack, not {kind}"
         raise TypeError(msg)
     try:
         return np.from_dlpack(given)
     except (BufferError, RuntimeError, TypeError, ValueError) as error:
-        msg = f"{name}, a {type(given).__name__}, cannot be seen as an array in a CPU's memory: {error}"
+        msg = f"{name}, a {kind}, cannot be seen as an array in a CPU's memory: {error}"
         raise TypeError(msg) from error
 
 
 class Cell:
-    """A parameter, as an optimizer wants it; it holds arrays during a step only."""
+    """A parameter, as an optimizer wants it: the place of one in what was handed over, which is empty between steps."""
 
-    __slots__ = ("data", "grad")
+    __slots__ = ("_gs", "_place", "_ps")
 
-    def __init__(self) -> None:
-        self.data: Any = None
-        self.grad: Any = None
+    def __init__(self, ps: list[Array], gs: list[Array], place: int) -> None:
+        self._ps, self._gs, self._place = ps, gs, place
+
+    @property
+    def data(self) -> Any:
+        """The values; None between steps."""
+        return self._ps[self._place] if self._ps else None
+
+    @property
+    def grad(self) -> Any:
+        """The gradient; None between steps."""
+        return self._gs[self._place] if self._gs else None
 
 
 class HandedWatch(Watch):
@@ -155,103 +189,110 @@ class HandedWatch(Watch):
 class Kept:
     """A private optimizer of the parameters of a call, for the next one: it holds moments, but no `p` and no `g`."""
 
-    def __init__(
-        self, kind: type[Any], leaves: Sequence[Leaf], hyper: Mapping[str, Any], state_dtype: str | None
-    ) -> None:
+    def __init__(self, kind: type[Any], handed: Handed, hyper: Mapping[str, Any], state_dtype: str | None) -> None:
         self.kind = kind
         self.optimizer: Optimizer = kind(state_dtype=state_dtype, **hyper)
-        self.cells = [Cell() for _ in leaves]
-        self.table: Table | None = None
-        self._rooms: list[Room] = []
-        self._written: list[Range] = []
-        self._places: list[int] = []
-        self._fill(leaves)
-        self.optimizer.add_param_group({"params": self.cells, "param_names": [leaf.name for leaf in leaves]})
-        for cell, leaf in zip(self.cells, leaves, strict=True):
-            if leaf.state:
-                self.optimizer.state[cell] = dict(leaf.state)
+        self._ps, self._gs = handed.ps[:], handed.gs[:]
+        self._cells = [Cell(self._ps, self._gs, place) for place in range(len(handed.ps))]
+        names = [_name("p", path) for path in handed.paths]
+        self.optimizer.add_param_group({"params": self._cells, "param_names": names})
+        for cell, state in zip(self._cells, handed.states, strict=True):
+            if state:
+                self.optimizer.state[cell] = dict(state)
+        self._table = Table()
+        self._former_ps: list[Reference] = []
+        self._former_gs: list[Reference] = []
 
-    def fits(self, kind: type[Optimizer], leaves: Sequence[Leaf], state_dtype: str | None) -> bool:
-        """Whether the states are as the last step left them; if so, take the arrays if the table has room for them."""
+    def fits(self, kind: type[Optimizer], handed: Handed, state_dtype: str | None) -> bool:
+        """Whether the states are as the last step left them, and the table has taken the arrays."""
         return (
             self.kind is kind
             and self.optimizer.state_dtype == state_dtype
-            and len(leaves) == len(self.cells)
-            and all(map(self._is_known, leaves, self._rooms))
-            and self._take(leaves)
+            and len(handed.ps) == len(self._cells)
+            and self._knows(handed.states)
+            and self._takes(handed.ps, handed.gs)
         )
 
-    def _is_known(self, leaf: Leaf, room: Room) -> bool:
-        _, p, g, state = leaf
-        shape, dtype, kept = room
-        return (
-            getattr(state.get("step"), "kept", None) is self
-            and all(state.get(name) is value for name, value in kept)
-            and p.shape == shape
-            and p.dtype == dtype
-            and p.flags.c_contiguous
-            and g.flags.c_contiguous
-        )
-
-    def _take(self, leaves: Sequence[Leaf]) -> bool:
-        """Point the table to these arrays; False if one that is written to overlaps with another one."""
-        assert self.table is not None
-        places = [kernels.address(array) for leaf in leaves for array in (leaf.p, leaf.g)]
-        if places != self._places:
-            if not _are_apart([*self._written, *_ranges(leaves, places)]):
+    def _knows(self, states: Sequence[State]) -> bool:
+        for state, moments in zip(states, self._moments, strict=True):
+            if getattr(state.get("step"), "kept", None) is not self:
                 return False
-            self._places = places
-            self.table._slots["p"], self.table._slots["g"] = places[::2], places[1::2]
+            for name, moment in moments:
+                if state.get(name) is not moment:
+                    return False
         return True
 
-    def step(self, leaves: Sequence[Leaf], hyper: Mapping[str, Any]) -> None:
+    def _takes(self, ps: list[Array], gs: list[Array]) -> bool:
+        """Point the table to arrays; False if one does not fit, or overlaps with another one that is written to."""
+        for p, g, (shape, dtype) in zip(ps, gs, self._rooms, strict=True):
+            if not (p.shape == shape == g.shape and p.dtype == dtype == g.dtype):
+                return False
+            if not (p.flags.carray and g.flags.c_contiguous):
+                return False
+        if not _are(self._former_ps, ps):
+            places = list(map(kernels.address, ps))
+            written = sorted(
+                [*self._written, *((at, at + p.nbytes) for at, p in zip(places, ps, strict=True) if p.size)]
+            )
+            starts, ends = [start for start, _ in written], [end for _, end in written]
+            if any(map(lt, starts[1:], ends)):
+                return False
+            self._starts, self._ends = starts, ends
+            self._table._slots["p"] = places
+            self._former_ps, self._former_gs = list(map(weakref.ref, ps)), []
+        if not _are(self._former_gs, gs):
+            places = list(map(kernels.address, gs))
+            for at, g in zip(places, gs, strict=True):
+                before = bisect_left(self._starts, at + g.nbytes)
+                if before and at < self._ends[before - 1] and g.size:
+                    return False
+            self._table._slots["g"] = places
+            self._former_gs = list(map(weakref.ref, gs))
+        return True
+
+    def step(self, handed: Handed, hyper: Mapping[str, Any]) -> None:
         """Step, and write to the states what is new in them."""
         self.optimizer.param_groups[0].update(hyper)
-        self._fill(leaves)
+        self._ps[:], self._gs[:] = handed.ps, handed.gs
         try:
             self.optimizer.step()
         except ShapeError as error:
             error.add_note("p and g fit together; an empty state starts anew")
             raise
         finally:
-            for cell in self.cells:
-                cell.data = cell.grad = None
-        self._hand_back(leaves)
+            self._ps.clear()
+            self._gs.clear()
+        self._hand_back(handed.states)
 
-    def _fill(self, leaves: Sequence[Leaf]) -> None:
-        for cell, leaf in zip(self.cells, leaves, strict=True):
-            cell.data, cell.grad = leaf.p, leaf.g
-
-    def _hand_back(self, leaves: Sequence[Leaf]) -> None:
-        table, state = self.optimizer._stepper._table, self.optimizer.state
-        is_new = table is not self.table
-        if is_new:
-            for cell, leaf in zip(self.cells, leaves, strict=True):
-                leaf.state.update({name: value for name, value in state[cell].items() if name != "step"})
-        counts: dict[int, Count] = {}
+    def _hand_back(self, states: Sequence[State]) -> None:
+        table = self.optimizer._stepper._table
         kept = None if table.interpreted else self
-        for cell, leaf in zip(self.cells, leaves, strict=True):
-            former, t = leaf.state.get("step"), int(state[cell]["step"])
-            if isinstance(former, Count):
+        if table is not self._table:
+            self._runs = [row.run for row in table.rows]
+            for row, state in zip(table.rows, states, strict=True):
+                state.update({name: value for name, value in row.state.items() if name != "step"})
+            if kept:
+                self._keep(table)
+        counts = [Count(t) for _, t in table._runs]
+        for count in counts:
+            count.kept = kept
+        for state, run in zip(states, self._runs, strict=True):
+            former = state.get("step")
+            if type(former) is Count:
                 former.kept = None  # whoever has noted it shall not hold moments
-            if t not in counts:
-                counts[t] = Count(t)
-                counts[t].kept = kept
-            leaf.state["step"] = counts[t]
-        if is_new and kept:
-            self._keep(table, leaves)
+            state["step"] = counts[run]
 
-    def _keep(self, table: Table, leaves: Sequence[Leaf]) -> None:
-        """Let go of the arrays that were handed over, and note what the next ones must be."""
-        moments = [[(name, row.state[name]) for name in _names(row)] for row in table.rows]
-        self._rooms = [(leaf.p.shape, leaf.p.dtype, each) for leaf, each in zip(leaves, moments, strict=True)]
-        arrays = [array for each in moments for _, array in each]
-        self._written = [(place, place + a.nbytes, True) for a in arrays if a.nbytes and (place := kernels.address(a))]
-        self._places = []
+    def _keep(self, table: Table) -> None:
+        """Let go of what was handed over, and note what comes next must be like."""
+        self._rooms = [(row.data.shape, row.data.dtype) for row in table.rows]
+        self._moments = [[(name, row.state[name]) for name in _names(row)] for row in table.rows]
+        arrays = [array for moments in self._moments for _, array in moments]
+        self._written = [(place, place + a.nbytes) for a in arrays if a.size and (place := kernels.address(a))]
+        self._former_ps = []
         table.rows, table.compiled, table._guards = [], [], []
         table.watch = HandedWatch(self.optimizer.param_groups, (), None)
         table.call = kernels.Call(table._slots, arrays)
-        self.table = table
+        self._table = table
 
 
 def _names(row: Row) -> list[str]:
@@ -259,20 +300,6 @@ def _names(row: Row) -> list[str]:
     return [each for name in row.plan.states for each in (name, f"{name}_scale") if each in row.state]
 
 
-def _ranges(leaves: Sequence[Leaf], places: Sequence[int]) -> Iterator[Range]:
-    """Return for each array that has bytes where they begin and end, and whether they are written to."""
-    for leaf, p, g in zip(leaves, places[::2], places[1::2], strict=True):
-        if leaf.p.nbytes:
-            yield p, p + leaf.p.nbytes, True
-            yield g, g + leaf.g.nbytes, False
-
-
-def _are_apart(ranges: list[Range]) -> bool:
-    """Whether no range that is written to overlaps with another one."""
-    end = written_end = 0
-    for low, high, is_written in sorted(ranges):
-        if low < (end if is_written else written_end):
-            return False
-        end = max(end, high)
-        written_end = max(written_end, high) if is_written else written_end
-    return True
+def _are(references: Sequence[Reference], arrays: Sequence[Array]) -> bool:
+    """Whether these are the arrays of the last step; NumPy resizes none that somebody refers to."""
+    return len(references) == len(arrays) and all(map(is_, [reference() for reference in references], arrays))
