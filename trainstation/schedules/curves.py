@@ -199,7 +199,7 @@ class InverseSquareRoot(_Factor):
     def factor(self, step: int) -> float:
         """Return what the base rate is multiplied by."""
         done = (step + 1) / self.warmup_steps
-        return min(done, done**-0.5)
+        return min(done, 1 / math.sqrt(done))
 
 
 @dataclass(frozen=True, slots=True)

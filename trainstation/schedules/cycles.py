@@ -69,7 +69,7 @@ class Cycle(Schedule):
     Attributes:
         low, high: where a cycle begins, and its peak. That of a momentum is below.
         step_size_up, step_size_down: steps to the peak and back.
-        scale: what the height of a peak is multiplied by: a function of the number of the cycle, from 1, or of the step.
+        scale: what a peak is multiplied by: a function of the number of the cycle, from 1, or of the step.
         scale_mode: "cycle" or "iterations".
 
     """
