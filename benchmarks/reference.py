@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import lzma
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -68,7 +69,9 @@ def main(jobs: int, out: Path) -> None:
     ours = [name for name in choose() if find_optimizer(name).distribution.startswith("trainstation")]
     standard = PROFILES["standard"]
     _run(replace(standard, names=tuple(ours)), out, jobs)
-    _run(replace(standard, names=(IDLE, BROKEN), tracks=("default",)), out, jobs)
-    _run(replace(standard, names=(BROKEN,), tracks=("tuned",)), out, jobs)
-    race(ours, make_cases(SIZES, SHAPES, (1,), ["warm"], "float32"), SECONDS, None, out, as_json=False)
+    # In this process, for in those of trials the controls are not registered.
+    _run(replace(standard, names=(IDLE, BROKEN), tracks=("default",)), out, 1)
+    _run(replace(standard, names=(BROKEN,), tracks=("tuned",)), out, 1)
+    with suppress(click.exceptions.Exit):  # a step that is not as exact as it should be has a row that says so
+        race(ours, make_cases(SIZES, SHAPES, (1,), ["warm"], "float32"), SECONDS, None, out, as_json=False)
     _pack(out)

@@ -9,6 +9,9 @@
 #define TS_FUNCTIONS ts_functions_avx2
 #include "functions/functions.h"
 
+#define TS_HALVES ts_halves_avx2
+#include "halves.h"
+
 #define TS_RULES "rules/rules.h"
 #define TS_TABLE ts_rules_avx2
 #include "trainstation/loop.h"

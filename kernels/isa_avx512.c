@@ -9,6 +9,9 @@
 #define TS_FUNCTIONS ts_functions_avx512
 #include "functions/functions.h"
 
+#define TS_HALVES ts_halves_avx512
+#include "halves.h"
+
 #define TS_RULES "rules/rules.h"
 #define TS_TABLE ts_rules_avx512
 #include "trainstation/loop.h"

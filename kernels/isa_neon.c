@@ -9,6 +9,9 @@
 #define TS_FUNCTIONS ts_functions_neon
 #include "functions/functions.h"
 
+#define TS_HALVES ts_halves_neon
+#include "halves.h"
+
 #define TS_RULES "rules/rules.h"
 #define TS_TABLE ts_rules_neon
 #include "trainstation/loop.h"

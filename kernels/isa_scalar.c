@@ -8,6 +8,9 @@
 #define TS_FUNCTIONS ts_functions_scalar
 #include "functions/functions.h"
 
+#define TS_HALVES ts_halves_scalar
+#include "halves.h"
+
 #define TS_RULES "rules/rules.h"
 #define TS_TABLE ts_rules_scalar
 #include "trainstation/loop.h"

@@ -148,6 +148,18 @@ void ts_max_pool_grad(const ts_windows *w, int threads, int is_double, void *x, 
 void ts_avg_pool(const ts_windows *w, int threads, int is_double, int counts_padding, void *y, const void *x);
 void ts_avg_pool_grad(const ts_windows *w, int threads, int is_double, int counts_padding, void *x, const void *g);
 
+/* halves.c: contiguous arrays of float from and to the codes of bfloat16 or float16. */
+void ts_widen(int isa, int threads, int is_float16, void *to, const void *from, int64_t n);
+/* To the nearest, ties to even; or if is_random up or down with the probability that keeps the mean, from random bits
+ * that are a function of t and the index of the element. */
+void ts_narrow(int isa, int threads, int is_float16, int is_random, int64_t t, void *to, const void *from, int64_t n);
+
+/* What each instruction set has of them: for bfloat16 and float16; `first` is the index of the first element. */
+typedef struct ts_halves {
+    void (*widen[2])(void *to, const void *from, int64_t n);
+    void (*narrow[2][2])(void *to, const void *from, uint32_t key, uint32_t first, int64_t n);
+} ts_halves;
+
 /* tensors.c: another library's tensors, by its C exchange interface of DLPack. The caller holds the GIL. */
 typedef struct ts_tensors {
     void *const *tensors; /* n objects */

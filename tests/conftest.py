@@ -1,9 +1,16 @@
 """What all tests may ask for."""
 
+import os
+
 import pytest
 
 import trainstation as ts
 from trainstation import kernels
+
+
+def pytest_configure():
+    """Let processes that test side by side (pytest-xdist) not wait for one another's BLAS, whose threads spin."""
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
 @pytest.fixture

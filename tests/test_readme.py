@@ -36,5 +36,5 @@ def test_the_readme_has_exactly_two_set_up_commands_each_with_its_own_environmen
     assert main_job.startswith("python3 -m venv ")
     assert main_job.rstrip().endswith("trainstation bench")
     assert tests.startswith("python3 -m venv ")
-    assert tests.rstrip().endswith("python -m pytest")
+    assert tests.rstrip().endswith("python -m pytest -n auto --dist loadfile")
     assert "apt install git gcc python3-dev python3-venv" in (ROOT / "README.md").read_text(encoding="utf-8")

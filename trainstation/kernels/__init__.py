@@ -17,6 +17,7 @@ from trainstation.kernels.functions import (
     softmax,
     softmax_grad,
 )
+from trainstation.kernels.halves import narrow, widen
 from trainstation.kernels.isa import active, cpu, get_include, isa, isa_name, isas, use
 from trainstation.kernels.rules import Rule, find_rule, load, rules
 from trainstation.kernels.step import (
@@ -87,6 +88,7 @@ __all__ = [
     "isas",
     "load",
     "map_elements",
+    "narrow",
     "normalize",
     "normalize_grad",
     "offset_of",
@@ -100,5 +102,6 @@ __all__ = [
     "spread",
     "squares",
     "use",
+    "widen",
     "zeros_beside",
 ]

@@ -80,7 +80,6 @@ def _python() -> tuple[Callable[[int], int], Callable[[int], None], int, int]:
     return held("ts_tensors_take", ctypes.c_int), held("ts_tensors_let_go", None), get, release
 
 
-@cache
 def _exchange(kind: type, name: str) -> int:
     """Return the address of the function that describes a tensor of a class, without ownership."""
     import ctypes

@@ -7,16 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trainstation.kernels import BFLOAT16_STATE
-from trainstation.optimizers import stored
+from trainstation.kernels import narrow
 
 __all__ = ["round_stochastically"]
 
 Array = NDArray[Any]
-
-PLACE = 1  # which of the hash's bits are drawn: not those of a rule's first state
-INFINITY, NAN = 0x7C00, 0x7E00  # codes of float16
-FLOAT16_LIMIT = np.float32(65536)  # the number after the largest, had float16 one more exponent
 
 
 def round_stochastically(values: Array, t: int, to_bfloat16: bool) -> Array:
@@ -28,20 +23,6 @@ def round_stochastically(values: Array, t: int, to_bfloat16: bool) -> Array:
         to_bfloat16: or else to float16.
 
     """
-    flat = np.ascontiguousarray(values).reshape(-1)
-    if to_bfloat16:
-        codes = stored.encode("p", flat, "signed", BFLOAT16_STATE, t, PLACE)["p"]
-        return codes.view(np.int16).reshape(values.shape)
-    with np.errstate(all="ignore"):
-        size = np.abs(flat)
-        below = np.minimum(size, np.float32(65504)).astype(np.float16)
-        below = np.where(below.astype(np.float32) > size, below.view(np.uint16) - 1, below.view(np.uint16))
-        above = (below + 1).astype(np.uint16)
-        low = below.astype(np.uint16).view(np.float16).astype(np.float32)
-        high = np.where(above == INFINITY, FLOAT16_LIMIT, above.view(np.float16).astype(np.float32))
-        random = stored._random(flat.size, t, PLACE, 16).astype(np.float32) / np.float32(65536)
-        chosen = np.where((size - low) / (high - low) > random, above, below)
-        chosen = np.where(size >= FLOAT16_LIMIT, INFINITY, chosen)
-        chosen = np.where(np.isnan(size), NAN, chosen) | (np.signbit(flat).astype(np.uint16) << 15)
-    rounded: Array = chosen.astype(np.uint16).view(np.int16).reshape(values.shape)
-    return rounded
+    codes = np.empty(values.shape, np.int16)
+    narrow(values, codes, is_bfloat16=to_bfloat16, t=t)
+    return codes

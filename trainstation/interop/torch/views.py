@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from trainstation.interop.torch.rounding import round_stochastically
-from trainstation.kernels import copy_beside
+from trainstation.kernels import copy_beside, narrow, widen
 
 __all__ = ["HALVES", "MASTERS", "View", "check_tensor"]
 
@@ -50,7 +50,19 @@ class View:
 
     """
 
-    __slots__ = ("__weakref__", "_master", "_place", "_stored", "data", "name", "order", "pretends", "shown", "tensor")
+    __slots__ = (
+        "__weakref__",
+        "_codes",
+        "_master",
+        "_place",
+        "_stored",
+        "data",
+        "name",
+        "order",
+        "pretends",
+        "shown",
+        "tensor",
+    )
 
     def __init__(self, tensor: torch.Tensor, name: str, *, by_element: bool, master: str | None) -> None:
         """Look at a tensor.
@@ -73,6 +85,10 @@ class View:
     def is_half(self) -> bool:
         """Whether `data` is a float32 copy."""
         return self.tensor.dtype in HALVES
+
+    @property
+    def _is_bfloat16(self) -> bool:
+        return bool(self.tensor.dtype == torch.bfloat16)
 
     @property
     def is_plain(self) -> bool:
@@ -113,6 +129,7 @@ class View:
 
     def _look(self) -> None:
         self._place = self.tensor.data_ptr(), self.tensor.shape, self.tensor.stride()
+        self._codes = self._look_at_codes() if self.is_half else None
         if not self.is_half:
             self.data = self.ordered(self.tensor.detach()).numpy()
         elif not hasattr(self, "data") or self.data.shape != self.ordered(self.tensor).shape:
@@ -129,6 +146,18 @@ class View:
 
     # What is kept in float32
 
+    def _look_at_codes(self) -> Array | None:
+        """Return an array over a half tensor's memory, in the order of `data`; None if kernels cannot walk it."""
+        tensor = self.ordered(self.tensor.detach())
+        if not tensor.is_contiguous() or tensor.is_neg():
+            return None
+        codes: Array = tensor.view(torch.int16).numpy()
+        return codes if codes.flags.aligned else None
+
+    def _codes_now(self) -> Array | None:
+        """Return the codes that were looked at; None if there are none, or the tensor has other memory since."""
+        return None if self.has_moved() else self._codes
+
     def _read(self) -> Array:
         array: Array = self.ordered(self.tensor.detach()).float().numpy()
         return array
@@ -136,7 +165,11 @@ class View:
     def load(self) -> None:
         """Take the values of the tensor; of a master copy, those that somebody has changed since."""
         if not self.keeps_master:
-            self.data[...] = self._read()
+            codes = self._codes_now()
+            if codes is None:
+                self.data[...] = self._read()
+            else:
+                widen(codes, self.data, is_bfloat16=self._is_bfloat16)
         elif self.tensor._version != self._stored:
             values = self._read()
             kept = torch.from_numpy(self.data).to(self.tensor.dtype).float().numpy()
@@ -146,13 +179,18 @@ class View:
 
     def store(self, t: int) -> None:
         """Round the float32 values into the tensor after its step t."""
-        if self._master == "stochastic":
-            rounded = torch.from_numpy(round_stochastically(self.data, t, self.tensor.dtype == torch.bfloat16))
-            values = rounded.view(self.tensor.dtype)
+        is_random = self._master == "stochastic"
+        codes = self._codes_now()
+        if codes is not None:
+            narrow(self.data, codes, is_bfloat16=self._is_bfloat16, t=t if is_random else None)
+            self._bump_version()
         else:
             values = torch.from_numpy(self.data)
-        with torch.no_grad():
-            self.tensor.copy_(self.restored(values))
+            if is_random:
+                rounded = round_stochastically(self.data, t, self._is_bfloat16)
+                values = torch.from_numpy(rounded).view(self.tensor.dtype)
+            with torch.no_grad():
+                self.tensor.copy_(self.restored(values))
         self._stored = self.tensor._version
 
 
