@@ -9,7 +9,9 @@
 """
 
 from trainstation import kernels, nn, optimizers, random, schedulers
+from trainstation.checkpoints import CheckpointManager, load, save
 from trainstation.errors import (
+    CheckpointError,
     DuplicateOptimizerError,
     GraphError,
     KernelABIError,
@@ -54,6 +56,8 @@ from trainstation.tensor import Tensor, tensor
 __version__ = "0.1.0"
 
 __all__ = [
+    "CheckpointError",
+    "CheckpointManager",
     "DuplicateOptimizerError",
     "GradTrack",
     "GraphError",
@@ -84,6 +88,7 @@ __all__ = [
     "is_grad_enabled",
     "kernels",
     "list_optimizers",
+    "load",
     "manual_seed",
     "maximum",
     "minimum",
@@ -93,6 +98,7 @@ __all__ = [
     "optimizers",
     "random",
     "register_optimizer",
+    "save",
     "schedulers",
     "set_grad_enabled",
     "set_num_threads",

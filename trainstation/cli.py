@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 import trainstation as ts
-from trainstation import cli_bench, cli_check, cli_new, cli_plugins, cli_results, cli_speed
+from trainstation import cli_bench, cli_check, cli_inspect, cli_new, cli_plugins, cli_results, cli_speed
 from trainstation.cli_common import Failure, as_json, plain
 
 __all__ = ["main"]
@@ -58,6 +58,7 @@ for command in (
     cli_bench.bench,
     cli_bench.tune,
     cli_check.check,
+    cli_inspect.inspect,
     cli_new.new,
     cli_plugins.info,
     cli_plugins.list_,

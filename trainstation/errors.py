@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 __all__ = [
+    "CheckpointError",
     "DuplicateOptimizerError",
     "GraphError",
     "KernelABIError",
@@ -43,6 +44,10 @@ class MissingGradientError(TrainStationError):
 
 class NonFiniteGradientError(TrainStationError):
     """A gradient has a NaN or an infinity, and the optimizer was asked to raise."""
+
+
+class CheckpointError(TrainStationError):
+    """A checkpoint cannot be written, is damaged, or does not fit what it is loaded into."""
 
 
 class GraphError(TrainStationError, RuntimeError):
