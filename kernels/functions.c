@@ -3,6 +3,7 @@
 #include "kernels.h"
 
 #include <stddef.h>
+#include <string.h>
 
 /* Elements: of fewer, another thread brings less than it costs to take its processor from BLAS, whose threads spin. */
 enum { LEAST_PARALLEL = 1 << 17, PIECE = 1 << 13 };
@@ -67,6 +68,13 @@ void ts_map(int isa, int threads, int map, int is_double, void *out, const void 
     j.map = functions_of(isa)->map[is_double][map];
     j.is_double = is_double;
     run(&j, map_piece, 1, threads);
+}
+
+void ts_average(int isa, int is_double, void *average, const void *values, double weight, int64_t n) {
+    if (weight == 1)
+        memcpy(average, values, (size_t)n * (is_double ? sizeof(double) : sizeof(float)));
+    else
+        functions_of(isa)->map[is_double][TS_MAP_lerp](average, average, values, weight, n);
 }
 
 static void rows_piece(void *context, int64_t piece) {

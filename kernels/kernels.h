@@ -60,6 +60,8 @@ typedef struct ts_call {
     double clip;      /* in without TS_NORM: their factor; out with it */
     double norm;      /* out with TS_NORM: of all gradients */
     int64_t slot;     /* out: the first one that TS_NONFINITE is about */
+    void *const *averages; /* NULL, or for each slot the running average of its parameter */
+    double weight;         /* of the new values in it; 1: they are copied */
     int32_t check, isa, threads; /* isa and threads: those of the last step */
 } ts_call;
 int ts_step(ts_call *call, int isa, int threads);
@@ -80,6 +82,8 @@ enum ts_row_kind { TS_SOFTMAX, TS_SOFTMAX_GRAD, TS_LOG_SOFTMAX, TS_LOG_SOFTMAX_G
 const char *ts_map_name(int map); /* NULL past the last one */
 /* out = f(a, b, h), element by element; functions/maps.h says what they are. */
 void ts_map(int isa, int threads, int map, int is_double, void *out, const void *a, const void *b, double h, int64_t n);
+/* average += weight * (values - average), or with weight 1 the values themselves; on this thread, in its mode. */
+void ts_average(int isa, int is_double, void *average, const void *values, double weight, int64_t n);
 /* Row by row, into y: softmax(scale * x), with a causal mask if period > 0; or log_softmax(x). */
 void ts_softmax(int isa, int threads, int is_log, int is_double, void *y, const void *x, int64_t rows, int64_t columns,
                 int64_t period, double scale);

@@ -8,7 +8,7 @@
 
 """
 
-from trainstation import kernels, nn, optimizers, random, schedulers
+from trainstation import kernels, nn, optimizers, random, schedulers, schedules
 from trainstation.checkpoints import CheckpointManager, load, save
 from trainstation.errors import (
     CheckpointError,
@@ -41,6 +41,8 @@ from trainstation.gradmode import NoGradTrack, enable_grad, is_grad_enabled, no_
 from trainstation.gradtrack import GradTrack
 from trainstation.hookspecs import hookimpl
 from trainstation.kernels import get_num_threads, set_num_threads
+from trainstation.optimizers import EMA, SWA, accumulate, clip_grad_norm_, clip_grad_value_
+from trainstation.param_groups import param_groups_layer_decay, param_groups_weight_decay
 from trainstation.plugins import (
     create_optimizer,
     get_optimizer,
@@ -56,6 +58,8 @@ from trainstation.tensor import Tensor, tensor
 __version__ = "0.1.0"
 
 __all__ = [
+    "EMA",
+    "SWA",
     "CheckpointError",
     "CheckpointManager",
     "DuplicateOptimizerError",
@@ -75,8 +79,11 @@ __all__ = [
     "TrainStationError",
     "UnknownOptimizerError",
     "UnlinkedParameterError",
+    "accumulate",
     "cat",
     "chunk",
+    "clip_grad_norm_",
+    "clip_grad_value_",
     "create_optimizer",
     "einsum",
     "enable_grad",
@@ -96,10 +103,13 @@ __all__ = [
     "no_grad",
     "optimizer_info",
     "optimizers",
+    "param_groups_layer_decay",
+    "param_groups_weight_decay",
     "random",
     "register_optimizer",
     "save",
     "schedulers",
+    "schedules",
     "set_grad_enabled",
     "set_num_threads",
     "split",

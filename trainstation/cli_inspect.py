@@ -39,7 +39,7 @@ def inspect(file: Path, as_json: bool) -> None:
             click.echo(f"  group {index}: {len(group['params'])} parameters, {plain(group['settings'])}")
         steps = sorted({state["step"] for state in optimizer["state"].values()})
         click.echo(f"  steps: {', '.join(map(str, steps)) or 'none'}")
-    for what in ("scheduler", "extra"):
+    for what in ("scheduler", "average", "extra"):
         if document.get(what) is not None:
             click.echo(f"{what}: {json.dumps(document[what])}")
     width = max((len(name) for name in entries), default=0)

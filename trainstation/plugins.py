@@ -76,6 +76,8 @@ def create_optimizer(name: str, params: Iterable[Any] | None = None, **hyper: An
 
 def _look_at(params: Iterable[Any]) -> tuple[Iterable[Any], bool]:
     """Return the parameters, as a list if they can be read only once, and whether the first is torch's."""
+    if isinstance(params, sys.modules["torch"].nn.Module):
+        params = list(params.named_parameters())
     if isinstance(params, Iterator):
         params = list(params)
     first: Any = params

@@ -5,6 +5,7 @@
 #define TS_ONE v_set1(1)
 #define TS_MAP(name) TS_INLINE vf TS_FUN(name)(vf a, vf b, vf h)
 
+TS_MAP(lerp) { return v_add(a, v_mul(h, v_sub(b, a))); } /* from a towards b */
 TS_MAP(relu) {
     (void)b, (void)h;
     return v_select(v_gt(TS_ZERO, a), TS_ZERO, a); /* a NaN stays */

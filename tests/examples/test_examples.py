@@ -75,7 +75,21 @@ def test_another_seed_is_another_run():
 @pytest.mark.parametrize("name", NAMES)
 def test_help_names_the_options(name):
     output = run(f"trainstation.examples.{name}", "--help")
-    assert {TOLD[name][0][0], "--seed", "--help"} == set(re.findall(r"--[a-z]+", output))
+    more = {"mnist": {"--checkpoint"}}.get(name, set())
+    assert {TOLD[name][0][0], "--seed", "--help"} | more == set(re.findall(r"--[a-z]+", output))
+
+
+def test_a_run_that_was_killed_goes_on_as_if_it_had_not_been(tmp_path):
+    run_of = ["trainstation.examples.mnist", "--epochs", "3", "--checkpoint"]
+    whole = run(*run_of, str(tmp_path / "whole"))
+    with subprocess.Popen(
+        [sys.executable, "-u", "-m", *run_of, str(tmp_path / "killed")], stdout=subprocess.PIPE, env=ENVIRONMENT
+    ) as process:
+        first = process.stdout.readline() + process.stdout.readline()  # epoch 1 is saved before 2 is told
+        process.kill()
+    rest = run(*run_of, str(tmp_path / "killed"))
+    assert first.decode() + rest in (whole, whole.replace(whole.splitlines(True)[1], 2 * whole.splitlines(True)[1]))
+    assert (tmp_path / "killed").read_bytes() == (tmp_path / "whole").read_bytes()
 
 
 # What comes out of four epochs with these losses, in multiples of the first rate.

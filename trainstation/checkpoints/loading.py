@@ -33,13 +33,14 @@ def load(
     model: Module | None = None,
     optimizer: Optimizer | None = None,
     scheduler: Any = None,
+    average: Any = None,
     strict: bool = True,
     rename: Mapping[str, str] | None = None,
     hypers: str = "restore",
     by: str = "name",
     restore_random: bool | None = None,
 ) -> Any:
-    """Fill a model, an optimizer and a scheduler with what `save` wrote; what is not given is passed over.
+    """Fill a model, an optimizer, a scheduler and an average with what `save` wrote; what is not given is passed over.
 
     Parameters are matched by name; shapes and dtypes must be equal: nothing is cast. No code of the file is run, and
     nothing is imported for it. A failed load leaves everything as it was.
@@ -49,6 +50,7 @@ def load(
         model: its parameters and saved buffers are written in place.
         optimizer: of the class that was saved, over the same parameters.
         scheduler: its `load_state_dict` gets what its `state_dict` gave.
+        average: likewise.
         strict: whether names may be neither missing nor left over.
         rename: the names of today by those of the file, of model and optimizer.
         hypers: "restore" the groups' hyper-parameters, or "keep" those of today, but for what the optimizer itself
@@ -70,7 +72,7 @@ def load(
     with nullcontext() if optimizer is None else optimizer._lock:
         names = [] if optimizer is None else names_of(optimizer, model, by)
         try:
-            _require(contents.document, model=model, optimizer=optimizer, scheduler=scheduler)
+            _require(contents.document, model=model, optimizer=optimizer, scheduler=scheduler, average=average)
             matching = Matching(contents, strict=strict, rename=dict(rename or {}))
             values = {} if model is None else matching.model(model)
             if optimizer is not None:
@@ -79,8 +81,12 @@ def load(
             extra = unpack(contents.document["extra"], _copies(contents))
             stream = contents.document["random"]
             random.generator(0).set_state(stream)  # it is a state, or an error
-            state = None if scheduler is None else unpack(contents.document["scheduler"], _copies(contents))
-            _apply(matching, optimizer, names, hypers, scheduler, state)
+            parts = [
+                (part, unpack(contents.document[name], _copies(contents)))
+                for name, part in (("scheduler", scheduler), ("average", average))
+                if part is not None
+            ]
+            _apply(matching, optimizer, names, hypers, parts)
         except CheckpointError as error:
             raise CheckpointError(f"{path}: {error}") from error  # noqa: EM102, TRY003  # the message is the other's
         except (*FORGED, np.exceptions.DTypePromotionError) as error:
@@ -109,27 +115,22 @@ def _copies(contents: Contents) -> Any:
 
 
 def _apply(
-    matching: Matching,
-    optimizer: Optimizer | None,
-    names: list[list[str]],
-    hypers: str,
-    scheduler: Any,
-    state: Any,
+    matching: Matching, optimizer: Optimizer | None, names: list[list[str]], hypers: str, parts: list[tuple[Any, Any]]
 ) -> None:
-    """Fill scheduler and optimizer, both or neither: a scheduler writes rates, which the optimizer's own replace."""
-    groups = [] if scheduler is None else scheduler.optimizer.param_groups
-    if scheduler is not None:
-        former, settings = copy.deepcopy(scheduler.state_dict()), [copy.deepcopy(_settings(group)) for group in groups]
+    """Fill all or none; the optimizer comes last, for the rates that a scheduler writes are its own."""
+    groups = [group for part, _ in parts for group in getattr(getattr(part, "optimizer", None), "param_groups", ())]
+    former = [copy.deepcopy(part.state_dict()) for part, _ in parts]
+    settings = [copy.deepcopy(_settings(group)) for group in groups]
     try:
-        if scheduler is not None:
-            scheduler.load_state_dict(state)
+        for part, state in parts:
+            part.load_state_dict(state)
         if optimizer is not None:
             optimizer.load_state_dict(matching.state_dict(optimizer, names, hypers))
     except BaseException:
-        if scheduler is not None:
-            scheduler.load_state_dict(former)
-            for group, setting in zip(groups, settings, strict=True):
-                for name in set(_settings(group)) - set(setting):
-                    del group[name]
-                group.update(setting)
+        for (part, _), state in zip(parts, former, strict=True):
+            part.load_state_dict(state)
+        for group, setting in zip(groups, settings, strict=True):
+            for name in set(_settings(group)) - set(setting):
+                del group[name]
+            group.update(setting)
         raise

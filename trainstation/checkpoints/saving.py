@@ -32,6 +32,7 @@ def save(
     model: Module | None = None,
     optimizer: Optimizer | None = None,
     scheduler: Any = None,
+    average: Any = None,
     extra: Any = None,
     by: str = "name",
 ) -> None:
@@ -43,7 +44,8 @@ def save(
         path: of the file; what is there is replaced, with its permissions.
         model: its parameters and saved buffers.
         optimizer: its states, counters and groups. Parameters are named by the model, or as they were linked.
-        scheduler: whatever has a `state_dict()` of plain values.
+        scheduler: whatever has a `state_dict()` of what `extra` may hold.
+        average: likewise, as `trainstation.EMA`.
         extra: nested lists, tuples, dicts, None, numbers, strings, arrays and tensors, which `load` returns.
         by: "order" numbers the optimizer's parameters instead of naming them.
 
@@ -62,8 +64,9 @@ def save(
             bfloat16: frozenset[str] = frozenset()
             if optimizer is not None:
                 document["optimizer"], bfloat16 = _optimizer(optimizer, names_of(optimizer, model, by), arrays)
-            if scheduler is not None:
-                document["scheduler"] = pack(scheduler.state_dict(), "scheduler", arrays)
+            for name, part in (("scheduler", scheduler), ("average", average)):
+                if part is not None:
+                    document[name] = pack(part.state_dict(), name, arrays)
             document["random"] = random.get_state()
             document["extra"] = pack(extra, "extra", arrays)
         except RecursionError as error:

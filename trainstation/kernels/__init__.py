@@ -9,6 +9,7 @@ from __future__ import annotations
 from trainstation.kernels.arrays import PAGE_PART, REFERENCE, copy_beside, offset_of, zeros_beside
 from trainstation.kernels.functions import (
     MAPS,
+    average,
     bias_relu,
     cross_entropy,
     map_elements,
@@ -74,6 +75,7 @@ __all__ = [
     "Windows",
     "active",
     "address",
+    "average",
     "bias_relu",
     "copy_beside",
     "cpu",

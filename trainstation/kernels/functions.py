@@ -14,6 +14,7 @@ from trainstation.kernels.threads import get_num_threads
 
 __all__ = [
     "MAPS",
+    "average",
     "bias_relu",
     "cross_entropy",
     "map_elements",
@@ -50,6 +51,20 @@ def map_elements(function: int, a: Array, b: Array | None = None, h: float = 0.0
     other = place if b is None else _from_buffer(plain(b))
     _map(active(), get_num_threads(), function, a.itemsize == WIDE, _from_buffer(out), place, other, h, a.size)
     return out
+
+
+def average(into: Array, values: Array, weight: float) -> None:
+    """Move an average towards values: `into += weight * (values - into)`, or with weight 1 a copy of them.
+
+    Both are contiguous, of one shape, float32 or float64; the weight is rounded to their dtype. A step with averages
+    (`Call.average`) does the same to the bit.
+    """
+    if weight == 1:
+        np.copyto(into, values)
+        return
+    place, other = _from_buffer(into), _from_buffer(values)
+    is_wide = into.itemsize == WIDE
+    _map(active(), get_num_threads(), MAPS["lerp"], is_wide, place, place, other, weight, into.size)
 
 
 def softmax(x: Array, *, is_log: bool = False, period: int = 0, scale: float = 1.0) -> Array:

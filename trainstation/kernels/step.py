@@ -99,7 +99,7 @@ class Scalars:
 class Call:
     """One step over a table of slots (dtype `SLOT`), which may be made again and again."""
 
-    __slots__ = ("_arrays", "_call", "_partial", "_references", "_slots", "isa")
+    __slots__ = ("_arrays", "_averages", "_call", "_partial", "_references", "_slots", "isa")
 
     def __init__(self, slots: Array, written: Sequence[Array] = (), references: Array | None = None) -> None:
         """Take the slots, the arrays that they write to, and references (dtype `REFERENCE`) that must stay as they are.
@@ -147,6 +147,16 @@ class Call:
             return self()
         finally:
             self._call.clip = 1.0
+
+    def take_averages(self, arrays: Sequence[Array] | None) -> None:
+        """Have each step move these towards the new values, one for each slot, contiguous; None: no more."""
+        self._averages = None if arrays is None else np.array([address(array) for array in arrays], np.uintp)
+        of = ffi.NULL if self._averages is None else ffi.from_buffer(self._averages)
+        self._call.averages = ffi.cast("void *const *", of)
+
+    def weigh(self, weight: float) -> None:
+        """Set the weight of the new values in the averages of the next step; with 1 they are copied."""
+        self._call.weight = weight
 
     @property
     def wrong_slot(self) -> int:

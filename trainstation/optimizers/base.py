@@ -7,7 +7,7 @@ import threading
 import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from numpy.typing import NDArray
 
@@ -15,8 +15,12 @@ from trainstation import kernels
 from trainstation.gradmode import enable_grad
 from trainstation.optimizers import groups, stored
 from trainstation.optimizers.groups import Group, Parameter, gradient_of
+from trainstation.optimizers.hooks import Handle, StepHook, StepHooks
 from trainstation.optimizers.links import Links
 from trainstation.optimizers.stepper import Stepper
+
+if TYPE_CHECKING:
+    from trainstation.optimizers.ema import Average
 
 __all__ = ["LastStep", "Optimizer"]
 
@@ -71,6 +75,7 @@ class Optimizer(Links, ABC):
     states: ClassVar[tuple[str, ...]] = ()
     optional_states: ClassVar[tuple[str, ...]] = ()
     rule: ClassVar[str | None] = None
+    _average: Average | None = None  # of its weights, which each step goes on with
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """A class with another `update` has another meaning: it does not inherit the compiled rule."""
@@ -90,7 +95,7 @@ class Optimizer(Links, ABC):
         """Link `params` (None: link later).
 
         Args:
-            params: parameters, (name, parameter) pairs, or dicts of groups.
+            params: a module, parameters, (name, parameter) pairs, or dicts of groups.
             defaults: the hyper-parameters, with their values for groups that do not name their own.
             state_dtype: how states are kept: None as the parameters are; for float32 parameters also "float32",
                 "bfloat16" or "8bit".
@@ -125,8 +130,9 @@ class Optimizer(Links, ABC):
                 self.add_param_group(group)
 
     def _renew(self) -> None:
-        """Make what belongs to this process alone."""
+        """Make what belongs to this process and this object alone: a copy has no hooks, as torch's has none."""
         self._lock = threading.RLock()
+        self._hooks = StepHooks()
         self._stepper = Stepper()
         self.state = self._state
         for group in self.param_groups:
@@ -134,7 +140,7 @@ class Optimizer(Links, ABC):
         _all.add(self)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in vars(self).items() if name not in ("_lock", "_stepper")}
+        return {name: value for name, value in vars(self).items() if name not in ("_hooks", "_lock", "_stepper")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
@@ -216,6 +222,11 @@ class Optimizer(Links, ABC):
         Whatever is raised is raised before anything moves, but for an error out of an author's `update`.
 
         """
+        if self._hooks:
+            return self._hooks.call(self, self._step, () if parameters is None else (parameters,), {})
+        return self._step(parameters)
+
+    def _step(self, parameters: Sequence[Parameter] | Closure | None = None) -> Any:
         with self._lock:
             loss = None
             if parameters is not None and callable(parameters):
@@ -224,6 +235,18 @@ class Optimizer(Links, ABC):
                 parameters = None
             self._stepper.step(self, parameters)
             return loss
+
+    def register_step_pre_hook(self, hook: StepHook) -> Handle:
+        """Have `hook(optimizer, args, kwargs)` called before each step; `handle.remove()` ends that.
+
+        `args` and `kwargs` are those of `step`; it may return a tuple of others. What it raises ends the step before it
+        has begun. Copies and pickles of the optimizer have no hooks.
+        """
+        return Handle(self._hooks.before, hook)
+
+    def register_step_post_hook(self, hook: StepHook) -> Handle:
+        """Have `hook(optimizer, args, kwargs)` called after each step that raised nothing; see the one before it."""
+        return Handle(self._hooks.after, hook)
 
     def zero_grad(self, parameters: Sequence[Parameter] | None = None, *, set_to_none: bool = True) -> None:
         """Clear the gradients of all linked parameters, or of a list of them.

@@ -169,7 +169,8 @@ def check_parameter(parameter: Any) -> None:
 
 
 def as_groups(params: Iterable[Any]) -> list[Group]:
-    """Read an optimizer's first argument: parameters, (name, parameter) pairs, or dicts with "params"."""
+    """Read an optimizer's first argument: a module, parameters, (name, parameter) pairs, or dicts with "params"."""
+    params = _of_module(params)
     if isinstance(params, np.ndarray | str | Mapping) or hasattr(params, "grad"):
         msg = (
             "params argument given to the optimizer should be an iterable of Tensors or dicts, "
@@ -184,20 +185,32 @@ def as_groups(params: Iterable[Any]) -> list[Group]:
     return entries if isinstance(entries[0], dict) else [{"params": entries}]
 
 
+def _of_module(params: Any) -> Any:
+    """Return the parameters of a module with their names, and anything else as it is."""
+    if not callable(getattr(params, "named_parameters", None)):
+        return params
+    named = list(params.named_parameters())
+    if not named:
+        msg = f"{type(params).__name__} has no parameters"
+        raise ValueError(msg)
+    return named
+
+
 def _check_ordered(params: Iterable[Any]) -> None:
     if isinstance(params, set | frozenset):
         msg = "optimizer parameters need to be organized in ordered collections, not in a set"
         raise TypeError(msg)
 
 
-def make_group(given: Group, defaults: Mapping[str, Any], linked: Sequence[Any]) -> Group:
+def make_group(given: Group, defaults: Mapping[str, Any], linked: Sequence[Any], index: int = 0) -> Group:
     """Complete one group with the defaults.
 
     Args:
-        given: "params" (one parameter, or an iterable of parameters or (name, parameter) pairs) and its own
+        given: "params" (one parameter, a module, or an iterable of parameters or (name, parameter) pairs) and its own
             hyper-parameters.
         defaults: the optimizer's hyper-parameters.
         linked: the parameters that the optimizer has already.
+        index: which group it will be.
 
     Raises:
         TypeError: an unknown key, or something that is not a parameter.
@@ -214,7 +227,7 @@ def make_group(given: Group, defaults: Mapping[str, Any], linked: Sequence[Any])
     if unknown:
         msg = f"unknown key {unknown[0]!r} in a parameter group; known are {', '.join(defaults)}"
         raise TypeError(msg)
-    params = given["params"]
+    params = _of_module(given["params"])
     _check_ordered(params)
     entries = [params] if hasattr(params, "grad") else list(params)
     pairs = [entry if isinstance(entry, tuple) else (None, entry) for entry in entries]
@@ -229,10 +242,11 @@ def make_group(given: Group, defaults: Mapping[str, Any], linked: Sequence[Any])
         msg = f"{len(pairs)} parameters were given, and {len(group['param_names'])} param_names"
         raise ValueError(msg)
     known = set(map(id, linked))
-    for parameter in group["params"]:
+    for position, parameter in enumerate(group["params"]):
         check_parameter(parameter)
         if id(parameter) in known:
-            msg = "some parameters appear in more than one parameter group, or twice in one"
+            name = describe(group, index, position)
+            msg = f"some parameters appear in more than one parameter group, or twice in one: {name}"
             raise ValueError(msg)
         known.add(id(parameter))
     return group

@@ -110,7 +110,7 @@ class Links:
     def add_param_group(self, group: Group) -> None:
         """Link a group: "params", and any hyper-parameters that differ from the defaults."""
         with self._lock:
-            made = groups.make_group(group, self.defaults, self._linked())
+            made = groups.make_group(group, self.defaults, self._linked(), len(self.param_groups))
             self.validate(made)
             self._check_dtypes(made)
             self.param_groups.append(self._note(made))

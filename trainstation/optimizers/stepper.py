@@ -124,6 +124,8 @@ class Stepper:
             if table.interpreted or table.prepares:
                 return self._run_in_turn(optimizer, table)
             table.ask(optimizer.scalars, self._hypers)
+            if optimizer._average is not None:
+                optimizer._average.begin(table)
             is_measured = optimizer.max_grad_norm is not None or optimizer.on_nonfinite != "ignore"
             try:
                 if is_measured:
@@ -131,6 +133,8 @@ class Stepper:
                 else:
                     result = table.call()
                 if result == DONE:
+                    if optimizer._average is not None:
+                        optimizer._average.finish(table)
                     table.advance()
             except BaseException:
                 table.bump()  # an interrupt may come between the call and what follows it
@@ -156,6 +160,8 @@ class Stepper:
                 norm, clip, wrong = table.measure(optimizer.max_grad_norm)
                 if wrong is not None and optimizer.on_nonfinite != "ignore":
                     return _refuse(optimizer, wrong, norm)
+            if optimizer._average is not None:
+                optimizer._average.begin(table)
             optimizer.prepare(table.parameters)
             table.ask(optimizer.scalars, self._hypers)
             try:
@@ -166,6 +172,8 @@ class Stepper:
                 raise
         if table.compiled:
             table.call.scaled(clip)
+        if optimizer._average is not None:
+            optimizer._average.finish(table)
         optimizer._last = norm, False, table.call.isa if table.compiled else None
         table.advance()
         return True

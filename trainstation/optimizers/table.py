@@ -7,7 +7,7 @@ import math
 import struct
 import weakref
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,9 @@ from trainstation.optimizers.checks import check_overlap
 from trainstation.optimizers.groups import Group
 from trainstation.optimizers.rows import Plan, Row
 from trainstation.optimizers.watch import Watch
+
+if TYPE_CHECKING:
+    from trainstation.optimizers.ema import Average
 
 __all__ = ["Measure", "Table"]
 
@@ -83,6 +86,8 @@ class Table:
         self._slots = self._describe()
         written = [array for row in self.compiled for array, _, is_written in row.arrays() if is_written]
         self.call = kernels.Call(self._slots, written, self.watch.references)
+        self.average: Average | None = None  # which the call averages; `others` are the parameters that are left to it
+        self.others: list[Any] = []
         self.renew_runs()
         self._versions = [row.parameter._version for row in rows if hasattr(row.parameter, "_version")]
         self._bumps = [

@@ -1,0 +1,285 @@
+"""Averages of the weights of a run, which often generalize better than the weights themselves."""
+
+from __future__ import annotations
+
+import sys
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainstation import kernels
+from trainstation.errors import ShapeError
+from trainstation.optimizers.base import Optimizer
+from trainstation.optimizers.groups import Group, as_groups, describe
+
+if TYPE_CHECKING:
+    from trainstation.optimizers.table import Table
+
+__all__ = ["EMA", "SWA", "Average"]
+
+Array = NDArray[Any]
+
+
+class Average(ABC):
+    """A running average of parameters, of their shapes and dtypes, on memory of its own.
+
+    Attributes:
+        n_averaged: how many times the parameters were averaged. The first time they are copied.
+        is_swapped: whether the parameters hold the average, in `with average.swapped()`.
+
+    """
+
+    def __init__(self, of: Any) -> None:
+        """Average these from now on.
+
+        Args:
+            of: an optimizer, whose every step then averages, in its own pass over the values where its rule is
+                compiled; or a module or parameters, which `update` averages. torch's and its optimizers are welcome.
+
+        Raises:
+            TypeError, ValueError: these are no parameters, or the optimizer averages already.
+
+        """
+        self.n_averaged = 0
+        self.is_swapped = False
+        self._averages: dict[Any, Array] = {}
+        self._groups: list[Group] = of.param_groups if hasattr(of, "param_groups") else _groups_of(of)
+        for _, parameter in self._named():
+            self._average_of(parameter)
+        if isinstance(of, Optimizer):
+            if of._average is not None:
+                msg = f"{type(of).__name__} has an average already; give its model, and call update() after each step"
+                raise ValueError(msg)
+            of._average = self
+            of._forget_arrays()
+        elif hasattr(of, "register_step_post_hook"):  # torch's
+            of.register_step_post_hook(lambda *_: self.update())
+
+    @abstractmethod
+    def weight(self) -> float:
+        """Return the weight of the values in the next average, once there is one."""
+
+    def _weight(self) -> float:
+        return self.weight() if self.n_averaged else 1.0
+
+    def _named(self) -> Iterator[tuple[str, Any]]:
+        """Yield each parameter and its name: its own, or its number."""
+        number = 0
+        for group in self._groups:
+            names = group.get("param_names") or [None] * len(group["params"])
+            for name, parameter in zip(names, group["params"], strict=True):
+                yield name or str(number), parameter
+                number += 1
+
+    def _average_of(self, parameter: Any) -> Array:
+        """Return the average of a parameter; of one that has come since, it begins at its values."""
+        average = self._averages.get(parameter)
+        values = _values(parameter)
+        if average is None:
+            average = self._averages[parameter] = values.copy(order="C")
+        elif average.shape != values.shape or average.dtype != values.dtype:
+            msg = f"an average of shape {average.shape}, {average.dtype}, cannot take {values.shape}, {values.dtype}"
+            raise ShapeError(msg)
+        return average
+
+    def update(self) -> None:
+        """Average once; a step of an optimizer that was given does it by itself.
+
+        Raises:
+            RuntimeError: the parameters hold the average.
+            ShapeError: a parameter's array has been replaced by one of another shape or dtype.
+
+        """
+        self._check_not_swapped("averaged")
+        weight = self._weight()
+        for average, values in [(self._average_of(p), _values(p)) for _, p in self._named()]:
+            _move(average, values, weight)
+        self.n_averaged += 1
+
+    def _check_not_swapped(self, what: str) -> None:
+        if self.is_swapped:
+            msg = f"the parameters hold their average; they cannot be {what} before `with average.swapped()` ends"
+            raise RuntimeError(msg)
+
+    # Within a step
+
+    def begin(self, table: Table) -> None:
+        """Have the call of a table average the rows that run compiled; the others are left to `finish`."""
+        self._check_not_swapped("stepped")
+        if table.average is not self:
+            table.call.take_averages([self._average_of(row.parameter) for row in table.compiled])
+            taken = {id(row.parameter) for row in table.compiled}
+            table.others = [parameter for _, parameter in self._named() if id(parameter) not in taken]
+            table.average = self
+        for parameter in table.others:
+            self._average_of(parameter)
+        table.call.weigh(self._weight())
+
+    def finish(self, table: Table) -> None:
+        """Average the rest, after a step that was made."""
+        weight = self._weight()
+        for parameter in table.others:
+            _move(self._averages[parameter], _values(parameter), weight)
+        self.n_averaged += 1
+
+    # Its use
+
+    @contextmanager
+    def swapped(self) -> Iterator[None]:
+        """Have the parameters hold their average, within a `with`; afterwards they are as they were.
+
+        What is written to them meanwhile is lost, and a step is a RuntimeError.
+        """
+        self._check_not_swapped("swapped")
+        arrays = [(self._average_of(p), _values(p)) for _, p in self._named()]
+        kept = [values.copy() for _, values in arrays]
+        self.is_swapped = True
+        try:
+            self._write([average for average, _ in arrays])
+            yield
+        finally:
+            self._write(kept)
+            self.is_swapped = False
+
+    def copy_to_parameters(self) -> None:
+        """Write the average into the parameters, for good."""
+        self._check_not_swapped("written to")
+        self._write([self._average_of(p) for _, p in self._named()])
+
+    def _write(self, arrays: list[Array]) -> None:
+        parameters = [parameter for _, parameter in self._named()]
+        for parameter, array in zip(parameters, arrays, strict=True):
+            np.copyto(_values(parameter), array)
+            if isinstance(parameter.data, np.ndarray) and hasattr(parameter, "_bump_version"):
+                parameter._bump_version()
+        of_torch = [parameter for parameter in parameters if not isinstance(parameter.data, np.ndarray)]
+        if of_torch:
+            sys.modules["torch"].autograd.graph.increment_version(of_torch)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return "n_averaged" and "averages", copies by the names of the parameters, or else by their numbers."""
+        averages = {name: self._average_of(parameter).copy() for name, parameter in self._named()}
+        return {"n_averaged": self.n_averaged, "averages": averages}
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Go on where `state_dict` was taken, with copies of its arrays.
+
+        Raises:
+            KeyError: something is missing.
+            ValueError: a name is missing or left over, or the count is none.
+            ShapeError: an array does not fit its parameter. Whatever is raised, nothing has changed.
+
+        """
+        count, given = state_dict["n_averaged"], state_dict["averages"]
+        if not isinstance(count, int) or count < 0:
+            msg = f"n_averaged must be a count, not {count!r}"
+            raise ValueError(msg)
+        named = {name: self._average_of(parameter) for name, parameter in self._named()}
+        if set(named) != set(given):
+            msg = f"averages of {sorted(named)} are needed, of {sorted(given)} were given"
+            raise ValueError(msg)
+        for name, average in named.items():
+            array = np.asarray(given[name])
+            if array.shape != average.shape or array.dtype != average.dtype:
+                msg = f"{name} has shape {average.shape}, {average.dtype}; its average {array.shape}, {array.dtype}"
+                raise ShapeError(msg)
+        for name, average in named.items():
+            np.copyto(average, given[name])
+        self.n_averaged = count
+
+
+class EMA(Average):
+    """Exponential moving average of weights: `average += (1 - decay) * (values - average)`.
+
+    >>> import trainstation as ts
+    >>> model = ts.nn.Linear(2, 1)
+    >>> optimizer = ts.optimizers.SGD(model.parameters(), lr=0.1)
+    >>> average = EMA(optimizer, decay=0.99)
+    >>> model(ts.Tensor.ones((4, 2))).mean().backward()
+    >>> optimizer.step()  # averages too
+    >>> with average.swapped():
+    ...     prediction = model(ts.Tensor.ones((1, 2)))
+
+    The difference is taken, multiplied and added in the parameters' dtype, with the same bits on every machine; with
+    decay 0 the values are copied.
+    (Polyak and Juditsky, 1992; Morales-Brotons et al., 2024, arXiv:2411.18704.)
+    """
+
+    def __init__(self, of: Any, decay: float = 0.999, *, warmup: bool = False) -> None:
+        """Average these from now on.
+
+        Args:
+            of: an optimizer, a module, or parameters; see `Average`.
+            decay: what stays of the average each time, 0 <= decay <= 1.
+            warmup: whether the decay is at most (1 + n) / (10 + n), n being `n_averaged`: the weights of a run's
+                beginning are forgotten sooner.
+
+        Raises:
+            TypeError, ValueError: see `Average`; or the decay is out of range.
+
+        """
+        if not 0 <= decay <= 1:
+            msg = f"Invalid decay value {decay}: it lies between 0 and 1"
+            raise ValueError(msg)
+        self.decay = decay
+        self.warmup = warmup
+        super().__init__(of)
+
+    def weight(self) -> float:
+        """Return 1 - decay."""
+        n = self.n_averaged
+        return 1.0 - (min(self.decay, (1 + n) / (10 + n)) if self.warmup else self.decay)
+
+
+class SWA(Average):
+    """Stochastic weight averaging: the mean of the weights at all updates, `average += (values - average) / (n + 1)`.
+
+    Usually of a module, with an `update` at the end of each epoch once the rate is that of `schedulers.SWALR`.
+    (Izmailov et al., 2018, arXiv:1803.05407.)
+    """
+
+    def weight(self) -> float:
+        """Return 1 / (n + 1)."""
+        return 1.0 / (self.n_averaged + 1)
+
+
+def _groups_of(given: Any) -> list[Group]:
+    """Return parameters in groups, with names where they have them."""
+    groups: list[Group] = []
+    for group in as_groups(given):
+        entries = [each if isinstance(each, tuple) else (None, each) for each in group["params"]]
+        names = [name for name, _ in entries]
+        groups.append({"params": [parameter for _, parameter in entries]})
+        if all(names):
+            groups[-1]["param_names"] = names
+    for index, group in enumerate(groups):
+        for position in range(len(group["params"])):
+            _values(group["params"][position], describe(group, index, position))
+    return groups
+
+
+def _values(parameter: Any, name: str = "a parameter") -> Array:
+    """Return the array of a parameter's values; a view of the memory of torch's."""
+    values: Any = getattr(parameter, "data", None)
+    if not isinstance(values, np.ndarray) and hasattr(values, "numpy"):
+        values = values.numpy()  # torch says what is not in a CPU's memory, or no dtype of NumPy
+    if not isinstance(values, np.ndarray):
+        msg = f"{name} needs `.data`, an array; {type(parameter).__name__} has none"
+        raise TypeError(msg)
+    if values.dtype not in (np.float32, np.float64):
+        msg = f"{name}: only float32 and float64 are averaged, not {values.dtype}"
+        raise TypeError(msg)
+    return values
+
+
+def _move(average: Array, values: Array, weight: float) -> None:
+    if values.flags.c_contiguous:
+        kernels.average(average, values, weight)
+    elif weight == 1:
+        np.copyto(average, values)
+    else:
+        average += average.dtype.type(weight) * (values - average)

@@ -1,0 +1,55 @@
+"""Hooks of a step: functions that are called before and after it."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from typing import Any, Self
+
+__all__ = ["Handle", "StepHook", "StepHooks"]
+
+_numbers = itertools.count()
+StepHook = Callable[[Any, tuple[Any, ...], dict[str, Any]], Any]
+
+
+class Handle:
+    """What registering a hook returns."""
+
+    def __init__(self, hooks: dict[int, StepHook], hook: StepHook) -> None:
+        self._hooks, self._number = hooks, next(_numbers)
+        hooks[self._number] = hook
+
+    def remove(self) -> None:
+        """Have the hook called no more."""
+        self._hooks.pop(self._number, None)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.remove()
+
+
+class StepHooks:
+    """The hooks of one optimizer; false while there are none."""
+
+    def __init__(self) -> None:
+        self.before: dict[int, StepHook] = {}
+        self.after: dict[int, StepHook] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self.before or self.after)
+
+    def call(self, optimizer: Any, step: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Step with all hooks around it."""
+        for hook in list(self.before.values()):
+            changed = hook(optimizer, args, kwargs)
+            if changed is not None:
+                if not (isinstance(changed, tuple) and len(changed) == 2):  # noqa: PLR2004  # args, kwargs
+                    msg = f"a hook before a step returns None or a tuple of new args and kwargs, not {changed!r}"
+                    raise TypeError(msg)
+                args, kwargs = changed
+        result = step(*args, **kwargs)
+        for hook in list(self.after.values()):
+            hook(optimizer, args, kwargs)
+        return result
