@@ -8,8 +8,10 @@
 
 """
 
-from trainstation import kernels, nn, optimizers, random, schedulers, schedules
-from trainstation.checkpoints import CheckpointManager, load, save
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from trainstation import kernels, nn, optimizers, random
 from trainstation.errors import (
     CheckpointError,
     DuplicateOptimizerError,
@@ -55,7 +57,34 @@ from trainstation.random import manual_seed
 from trainstation.registry import OptimizerInfo, OptimizerSpec
 from trainstation.tensor import Tensor, tensor
 
+if TYPE_CHECKING:
+    from trainstation import schedulers, schedules
+    from trainstation.checkpoints import CheckpointManager, load, save
+
 __version__ = "0.1.0"
+
+# Imported when they are first asked for: who steps an optimizer need not wait for them.
+_LATE = {
+    "CheckpointManager": "checkpoints",
+    "load": "checkpoints",
+    "save": "checkpoints",
+    "schedulers": "",
+    "schedules": "",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATE:
+        msg = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(msg)
+    module = import_module(f"{__name__}.{_LATE[name] or name}")
+    globals()[name] = value = getattr(module, name) if _LATE[name] else module
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LATE} - {"_LATE", "TYPE_CHECKING", "Any", "import_module"})
+
 
 __all__ = [
     "EMA",

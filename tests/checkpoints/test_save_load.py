@@ -40,13 +40,15 @@ def train(model, optimizer, scheduler, steps):
         scheduler.step()
 
 
-def everything(model=None, optimizer=None, scheduler=None):
+def everything(model=None, optimizer=None, scheduler=None, average=None):
     """All bytes and numbers of a run, to be compared."""
     found = [] if model is None else [tensor.data.tobytes() for tensor in model.state_dict().values()]
     if optimizer is not None:
         found += [repr(walk(optimizer.state_dict()))]
     if scheduler is not None:
         found += [repr(scheduler.state_dict())]
+    if average is not None:
+        found += [repr(walk(average.state_dict()))]
     return [*found, repr(ts.random.get_state())]
 
 
@@ -58,17 +60,80 @@ def walk(value):
     return [walk(each) for each in value] if isinstance(value, list) else value
 
 
-def resumed(path, k, name, **hyper):
+def resumed(path, k, name, schedule=None, **hyper):
     """Compare a run that was saved and loaded after k steps with one that was not."""
-    whole = run(name, **hyper)
-    train(*whole, k)
-    ts.save(path, model=whole[0], optimizer=whole[1], scheduler=whole[2])
-    train(*whole, 3)
-    expected = everything(*whole)
-    again = run(name, **hyper)
-    ts.load(path, model=again[0], optimizer=again[1], scheduler=again[2])
-    train(*again, 3)
-    assert everything(*again) == expected
+
+    def made():
+        model, optimizer, scheduler = run(name, **hyper)
+        scheduler = schedule(optimizer) if schedule else scheduler
+        return {"model": model, "optimizer": optimizer, "scheduler": scheduler, "average": ts.EMA(optimizer, 0.9)}
+
+    def train_on(run, steps):
+        train(run["model"], run["optimizer"], run["scheduler"], steps)
+
+    whole, again = made(), made()
+    ts.manual_seed(1)
+    train_on(whole, k)
+    ts.save(path, **whole)
+    train_on(whole, 3)
+    expected = everything(**whole)
+    ts.load(path, **again)
+    train_on(again, 3)
+    assert everything(**again) == expected
+
+
+s = ts.schedulers
+SCHEDULES = {
+    "LambdaLR": lambda o: s.LambdaLR(o, lambda step: 0.9**step),
+    "MultiplicativeLR": lambda o: s.MultiplicativeLR(o, lambda step: 0.9 if step % 2 else 1.1),
+    "StepLR": lambda o: s.StepLR(o, 3),
+    "MultiStepLR": lambda o: s.MultiStepLR(o, [2, 7, 7, 15]),
+    "ConstantLR": lambda o: s.ConstantLR(o, 0.3, 6),
+    "ExponentialLR": lambda o: s.ExponentialLR(o, 0.9),
+    "PolynomialLR": lambda o: s.PolynomialLR(o, 15, 2.0),
+    "CosineAnnealingLR": lambda o: s.CosineAnnealingLR(o, 7, 1e-4),
+    "CosineAnnealingWarmRestarts": lambda o: s.CosineAnnealingWarmRestarts(o, 3, 2),
+    "OneCycleLR": lambda o: s.OneCycleLR(o, 0.01, total_steps=40),
+    "CyclicLR": lambda o: s.CyclicLR(o, 1e-4, 1e-2, 4, mode="exp_range", gamma=0.9),
+    "SequentialLR": lambda o: s.SequentialLR(o, [s.LinearLR(o, 0.1, 1, 5), s.StepLR(o, 2)], [5]),
+    "ChainedScheduler": lambda o: s.ChainedScheduler([s.LinearLR(o, 0.1, 1, 5), s.ExponentialLR(o, 0.9)]),
+    "SWALR": lambda o: s.SWALR(o, 1e-4, 6),
+    "InverseSquareRootLR": lambda o: s.InverseSquareRootLR(o, 4),
+    "WarmupStableDecayLR": lambda o: s.WarmupStableDecayLR(o, 3, 9, 6),
+}
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES.values(), ids=SCHEDULES)
+def test_a_schedule_is_resumed_to_the_bit_at_every_step(path, schedule):
+    for k in range(21):
+        resumed(path, k, "adam", schedule)
+
+
+def test_no_schedule_was_forgotten():
+    others = {
+        "LRScheduler",
+        "LinearLR",
+        "ReduceLROnPlateau",
+        "ScheduleLR",
+    }  # bases, above, below
+    assert set(s.__all__) == {*SCHEDULES, *others}
+
+
+def test_a_plateau_is_resumed_to_the_bit(path):
+    metrics = [3.0, 2.0, *[2.5] * 9, 1.0, *[2.5] * 9]
+    for k in range(21):
+        _, optimizer, _ = run("adam")
+        scheduler = s.ReduceLROnPlateau(optimizer, patience=1, cooldown=2)
+        _, twin, _ = run("adam")
+        again = s.ReduceLROnPlateau(twin, patience=1, cooldown=2)
+        for metric in metrics[:k]:
+            scheduler.step(metric)
+        ts.save(path, optimizer=optimizer, scheduler=scheduler)
+        ts.load(path, optimizer=twin, scheduler=again)
+        for metric in metrics[k:]:
+            scheduler.step(metric)
+            again.step(metric)
+        assert everything(None, optimizer, scheduler) == everything(None, twin, again)
 
 
 @pytest.mark.parametrize("name", FIRST_PARTY)
@@ -175,12 +240,13 @@ def saved(path, name="adamw", **hyper):
     return whole
 
 
-def refused(path, message, *, model=None, optimizer=None, scheduler=None, **options):
+def refused(path, message, *, model=None, optimizer=None, scheduler=None, average=None, **options):
     """A load is refused, and nothing was changed."""
-    before = everything(model, optimizer, scheduler)
+    whole = {"model": model, "optimizer": optimizer, "scheduler": scheduler, "average": average}
+    before = everything(**whole)
     with pytest.raises(ts.CheckpointError, match=message):
-        ts.load(path, model=model, optimizer=optimizer, scheduler=scheduler, **options)
-    assert everything(model, optimizer, scheduler) == before
+        ts.load(path, **whole, **options)
+    assert everything(**whole) == before
 
 
 def test_another_optimizer_is_refused(path):
@@ -250,6 +316,7 @@ def test_what_was_not_saved_cannot_be_loaded(path):
     refused(path, "no model was saved", model=model)
     refused(path, "no optimizer was saved", optimizer=optimizer)
     refused(path, "no scheduler was saved", scheduler=scheduler)
+    refused(path, "no average was saved", average=ts.EMA(model))
     assert ts.load(path) == 7
 
 
@@ -262,6 +329,20 @@ def test_a_scheduler_that_does_not_fit_leaves_all_as_it_was(path):
     model, optimizer, scheduler = run("adamw")
     optimizer.add_param_group({"params": [("more", ts.nn.Parameter(np.zeros(2, np.float32)))]})
     refused(path, "missing", model=model, optimizer=optimizer, scheduler=scheduler)
+
+
+def test_an_average_that_does_not_fit_leaves_all_as_it_was(path):
+    model, optimizer, scheduler = run("adamw")
+    average = ts.EMA(model)
+    ts.save(path, model=model, optimizer=optimizer, scheduler=scheduler, average=average)
+    model, optimizer, scheduler = run("adamw")
+    train(model, optimizer, scheduler, 2)
+    for of in (model[0], [model[0].weight, model[2].weight]):
+        refused(path, "averages of", model=model, optimizer=optimizer, scheduler=scheduler, average=ts.EMA(of))
+    optimizer.param_groups[0]["lr"] = -1.0  # the optimizer refuses, after scheduler and average were filled
+    average = ts.EMA(model)
+    average.update()
+    refused(path, "learning rate", model=model, optimizer=optimizer, scheduler=None, average=average, hypers="keep")
 
 
 def test_the_shared_stream_goes_on_where_it_was_if_wanted(path):

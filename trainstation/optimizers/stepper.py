@@ -216,4 +216,4 @@ def _warn_once(optimizer: Optimizer, wanted: Sequence[Parameter] | None) -> None
     if wanted is None and not optimizer._warned:
         optimizer._warned = True
         msg = "step() found no parameter with a gradient and did nothing; was backward() run?"
-        warnings.warn(msg, NoGradientWarning, stacklevel=5)
+        warnings.warn(msg, NoGradientWarning, stacklevel=6)

@@ -5,6 +5,8 @@ Each is a `torch.optim.Optimizer` that steps the tensors' own memory with trains
 classes load, and the other way round. `optimizer_class` makes a class of any other native optimizer, as does
 `ts.create_optimizer("lion", model.parameters(), lr=1e-4)`.
 
+`torch_state_dict` and `load_torch_state_dict` carry the state of a native optimizer to torch's class and back.
+
 What differs from torch's own classes:
 
 - bfloat16 and float16 parameters are stepped in float32, with states in float32; `master` says how they are rounded.
@@ -22,9 +24,10 @@ from typing import Any
 
 from trainstation import optimizers
 from trainstation.interop.torch.bridge import Bridge
+from trainstation.interop.torch.state_dicts import load_torch_state_dict, torch_state_dict
 from trainstation.optimizers import Optimizer
 
-__all__ = ["SGD", "Adam", "AdamW", "Bridge", "RMSprop", "optimizer_class"]
+__all__ = ["SGD", "Adam", "AdamW", "Bridge", "RMSprop", "load_torch_state_dict", "optimizer_class", "torch_state_dict"]
 
 
 class Adam(Bridge):
