@@ -156,6 +156,15 @@ def test_states_kept_narrower_are_resumed_to_the_bit(path, monkeypatch, name, st
     resumed(path, 3, name, state_dtype=state_dtype)
 
 
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("name", FIRST_PARTY)
+@pytest.mark.parametrize("state_dtype", ["bfloat16", "8bit"])
+def test_states_kept_narrower_are_resumed_to_the_bit_at_every_step(path, monkeypatch, name, state_dtype):
+    monkeypatch.setattr("trainstation.optimizers.stored.LEAST_8BIT", 8)
+    for k in range(21):
+        resumed(path, k, name, state_dtype=state_dtype)
+
+
 def test_a_fresh_process_goes_on(path):
     model, optimizer, _ = whole = run("adamw")
     train(*whole, 2)

@@ -254,6 +254,16 @@ def test_names_are_the_models():
     assert not (arrays(average)[0] == 7).any()
 
 
+def test_numbers_stand_where_names_are_missing_or_equal():
+    layers = nn.Linear(2, 2), nn.Linear(2, 2)
+    for groups, expected in [
+        ([{"params": each} for each in layers], ["0", "1", "2", "3"]),
+        ([{"params": layers[0]}, {"params": list(layers[1].parameters())}], ["0", "1", "2", "3"]),
+        ([{"params": layers[0]}], ["weight", "bias"]),
+    ]:
+        assert list(ts.EMA(ts.optimizers.SGD(groups)).state_dict()["averages"]) == expected
+
+
 def test_a_state_is_taken_whole_or_not_at_all():
     _, _, average = trained()
     _, _, other = trained(1)

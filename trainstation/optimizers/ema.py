@@ -67,13 +67,11 @@ class Average(ABC):
         return self.weight() if self.n_averaged else 1.0
 
     def _named(self) -> Iterator[tuple[str, Any]]:
-        """Yield each parameter and its name: its own, or its number."""
-        number = 0
-        for group in self._groups:
-            names = group.get("param_names") or [None] * len(group["params"])
-            for name, parameter in zip(names, group["params"], strict=True):
-                yield name or str(number), parameter
-                number += 1
+        """Yield each parameter and its name: its own, or its number where not all have different ones."""
+        names = [name for group in self._groups for name in group.get("param_names") or group["params"]]
+        has_names = all(isinstance(name, str) for name in names) and len(set(names)) == len(names)
+        parameters = [parameter for group in self._groups for parameter in group["params"]]
+        yield from zip(names if has_names else map(str, range(len(names))), parameters, strict=True)
 
     def _average_of(self, parameter: Any) -> Array:
         """Return the average of a parameter; of one that has come since, it begins at its values."""
