@@ -152,6 +152,16 @@ def test_a_header_that_says_what_cannot_be_is_refused(path, what):
     refused(path, *small(1), "run.safetensors")
 
 
+def test_a_hole_between_arrays_is_refused(path):
+    ts.save(path, extra=[np.ones(1), np.ones(2)])
+    header, data = opened(path)
+    (last,) = (entry for entry in header.values() if entry.get("data_offsets", [0])[0])
+    last["data_offsets"] = [at + 8 for at in last["data_offsets"]]
+    forge(path, header, data[:8] + bytes(8) + data[8:])
+    with pytest.raises(ts.CheckpointError, match="overlap others, or leave a hole"):
+        ts.load(path)
+
+
 @pytest.mark.parametrize("what", DOCUMENTS)
 def test_a_document_that_says_what_cannot_be_is_refused(path, what):
     model, optimizer = stepped()

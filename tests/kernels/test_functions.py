@@ -28,6 +28,7 @@ def gelu_tanh_slope(x):
 H = 0.3
 # name -> function of doubles (a, g); those that are given a value instead of an input get one
 MEANING = {
+    "lerp": lambda a, g: a + H * (g - a),
     "relu": lambda a, g: np.maximum(a, 0),
     "relu_grad": lambda a, g: np.where(a > 0, g, 0),
     "leaky_relu": lambda a, g: np.where(a > 0, a, a * H),
@@ -47,7 +48,7 @@ MEANING = {
     "gelu_tanh_grad": lambda a, g: g * gelu_tanh_slope(a),
 }
 # Where two terms cancel, what is left has the error of the terms.
-CANCELS = {"tanh_grad", "sigmoid_grad", "gelu_grad", "gelu_tanh_grad", "silu_grad"}
+CANCELS = {"lerp", "tanh_grad", "sigmoid_grad", "gelu_grad", "gelu_tanh_grad", "silu_grad"}
 # The exponent is rounded before exp sees it: half a unit of an exponent of 30 is 2e-6 of the value.
 STEEP = {"erf_grad", "gelu", "gelu_tanh"}
 each_isa = pytest.mark.parametrize("isa", kernels.isas())

@@ -55,7 +55,6 @@ class Average(ABC):
                 msg = f"{type(of).__name__} has an average already; give its model, and call update() after each step"
                 raise ValueError(msg)
             of._average = self
-            of._forget_arrays()
         elif hasattr(of, "register_step_post_hook"):  # torch's
             of.register_step_post_hook(lambda *_: self.update())
 
