@@ -48,7 +48,7 @@ def pack(value: Any, place: str, arrays: dict[str, Array]) -> Any:
     raise CheckpointError(msg)
 
 
-def unpack(value: Any, take: Callable[[str], Array]) -> Any:
+def unpack(value: Any, take: Callable[[str], Any]) -> Any:
     """Return what `pack` was given; `take` gives the array of a name."""
     if isinstance(value, list):
         return [unpack(each, take) for each in value]
