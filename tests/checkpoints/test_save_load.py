@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -405,3 +406,19 @@ def test_the_shared_stream_goes_on_where_it_was_if_wanted(path):
         ts.manual_seed(5)
         ts.load(path, **options)
         assert (ts.random.get_state() == stood) is goes_on
+
+
+def test_a_file_of_this_format_can_be_read_by_every_later_version():
+    """`format_1.safetensors` was written by 0.1.0: AdamW after two steps of a network of this width."""
+    path = Path(__file__).with_name("format_1.safetensors")
+    model, optimizer, scheduler = run("adamw")
+    average = ts.EMA(optimizer, 0.9)
+    extra = ts.load(path, model=model, optimizer=optimizer, scheduler=scheduler, average=average)
+    assert (extra["epoch"], extra["best"], extra["at"].tolist()) == (2, float("inf"), [1.5, 2.5])
+    assert [int(state["step"]) for state in optimizer.state.values()] == [2] * 4
+    assert scheduler.last_epoch == average.n_averaged == 2
+    theirs = load_file(path)
+    for name, parameter in model.named_parameters():
+        np.testing.assert_array_equal(parameter.numpy(), theirs[f"model/{name}"])
+        np.testing.assert_array_equal(optimizer.state[parameter]["exp_avg"], theirs[f"optimizer/{name}.exp_avg"])
+    train(model, optimizer, scheduler, 1)
