@@ -54,6 +54,8 @@ def test_averages_of_torch_parameters_are_torchs_own(kind, name):
             for p, expected in zip(model.parameters(), theirs.module.parameters(), strict=True):
                 torch.testing.assert_close(p, expected)
         assert all(torch.equal(a, b) for a, b in zip(before, model.parameters(), strict=True))
+    attached.stop()
+    torch_step(model, optimizer, 20)
     assert by_hand.n_averaged == attached.n_averaged == int(theirs.n_averaged) == 20
     assert list(by_hand.state_dict()["averages"]) == [name for name, _ in model.named_parameters()]
 

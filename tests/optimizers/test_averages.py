@@ -254,6 +254,18 @@ def test_names_are_the_models():
     assert not (arrays(average)[0] == 7).any()
 
 
+def test_another_may_take_its_place():
+    model, optimizer, average = trained()
+    average.stop()
+    before = arrays(average)
+    optimizer.step()
+    other = ts.EMA(optimizer, 0.5)
+    optimizer.step()
+    assert_same(arrays(average), before)
+    assert (average.n_averaged, other.n_averaged) == (3, 1)
+    assert_same(arrays(other), values_of(model))
+
+
 def test_numbers_stand_where_names_are_missing_or_equal():
     layers = nn.Linear(2, 2), nn.Linear(2, 2)
     for groups, expected in [

@@ -30,6 +30,7 @@ class Average(ABC):
     Attributes:
         n_averaged: how many times the parameters were averaged. The first time they are copied.
         is_swapped: whether the parameters hold the average, in `with average.swapped()`.
+        is_stopped: whether the steps of the optimizer go on without it, after `stop()`.
 
     """
 
@@ -45,18 +46,18 @@ class Average(ABC):
 
         """
         self.n_averaged = 0
-        self.is_swapped = False
+        self.is_swapped = self.is_stopped = False
         self._averages: dict[Any, Array] = {}
         self._groups: list[Group] = of.param_groups if hasattr(of, "param_groups") else _groups_of(of)
         for _, parameter in self._named():
             self._average_of(parameter)
         if isinstance(of, Optimizer):
-            if of._average is not None:
+            if of._average is not None and not of._average.is_stopped:
                 msg = f"{type(of).__name__} has an average already; give its model, and call update() after each step"
                 raise ValueError(msg)
             of._average = self
         elif hasattr(of, "register_step_post_hook"):  # torch's
-            of.register_step_post_hook(lambda *_: self.update())
+            of.register_step_post_hook(lambda *_: None if self.is_stopped else self.update())
 
     @abstractmethod
     def weight(self) -> float:
@@ -97,6 +98,10 @@ class Average(ABC):
             _move(average, values, weight)
         self.n_averaged += 1
 
+    def stop(self) -> None:
+        """Have the optimizer's steps average no more; another average may take this one's place."""
+        self.is_stopped = True
+
     def _check_not_swapped(self, what: str) -> None:
         if self.is_swapped:
             msg = f"the parameters hold their average; they cannot be {what} before `with average.swapped()` ends"
@@ -107,6 +112,10 @@ class Average(ABC):
     def begin(self, table: Table) -> None:
         """Have the call of a table average the rows that run compiled; the others are left to `finish`."""
         self._check_not_swapped("stepped")
+        if self.is_stopped:
+            table.call.take_averages(None)
+            table.average = None
+            return
         if table.average is not self:
             table.call.take_averages([self._average_of(row.parameter) for row in table.compiled])
             taken = {id(row.parameter) for row in table.compiled}
@@ -118,6 +127,8 @@ class Average(ABC):
 
     def finish(self, table: Table) -> None:
         """Average the rest, after a step that was made."""
+        if self.is_stopped:
+            return
         weight = self._weight()
         for parameter in table.others:
             _move(self._averages[parameter], _values(parameter), weight)
