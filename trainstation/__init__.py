@@ -73,13 +73,15 @@ _LATE = {
 }
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _LATE:
-        msg = f"module {__name__!r} has no attribute {name!r}"
-        raise AttributeError(msg)
-    module = import_module(f"{__name__}.{_LATE[name] or name}")
-    globals()[name] = value = getattr(module, name) if _LATE[name] else module
-    return value
+if not TYPE_CHECKING:  # it would have type checkers take any name
+
+    def __getattr__(name: str) -> Any:
+        if name not in _LATE:
+            msg = f"module {__name__!r} has no attribute {name!r}"
+            raise AttributeError(msg)
+        module = import_module(f"{__name__}.{_LATE[name] or name}")
+        globals()[name] = value = getattr(module, name) if _LATE[name] else module
+        return value
 
 
 def __dir__() -> list[str]:

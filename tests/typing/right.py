@@ -87,6 +87,22 @@ ReduceLROnPlateau(adam, "max", min_lr=[1e-5]).step(0.5)
 schedule: Schedule = Cosine(10)
 rate: float = schedule(3, 0.1)
 
+# Training
+
+linear = ts.nn.Linear(3, 1)
+grouped = ts.optimizers.SGD(ts.param_groups_weight_decay(linear, 0.1, ["head.*"]), lr=0.1)
+norm: float = ts.clip_grad_norm_(linear, 1.0)
+average = ts.EMA(grouped, 0.99, warmup=True)
+with average.swapped():
+    pass
+with ts.accumulate(grouped) as total:
+    total.backward(linear(ts.Tensor.ones((2, 3))).mean(), weight=2)
+with grouped.register_step_post_hook(lambda optimizer, args, kwargs: None) as handle:
+    handle.remove()
+ts.save("run.safetensors", model=linear, optimizer=grouped, average=average, extra={"epoch": 1})
+extra = ts.load("run.safetensors", model=linear, optimizer=grouped, hypers="keep")
+newest = ts.CheckpointManager("runs", keep=2).latest()
+
 # Kernels
 
 with ts.kernels.use(ts.kernels.isas()[0]):

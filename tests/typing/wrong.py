@@ -51,5 +51,13 @@ StepLR(adam, 3).step(4)  # E: call-arg
 ReduceLROnPlateau(adam).step()  # E: call-arg
 SequentialLR(adam, StepLR(adam, 3), [2])  # E: arg-type
 
+ts.clip_grad_norm_(adam)  # E: call-arg
+ts.EMA(adam, "0.9")  # E: arg-type
+ts.accumulate()  # E: call-arg
+ts.save("run", None)  # E: call-arg
+ts.save("run", optimizer=3)  # E: arg-type
+ts.load("run", hyper="keep")  # E: call-arg
+ts.save_all("run")  # E: attr-defined
+
 ts.set_num_threads("2")  # E: arg-type
 ts.kernels.use(2)  # E: arg-type
