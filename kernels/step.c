@@ -60,8 +60,7 @@ static int64_t measure(ts_call *call) {
     return wrong;
 }
 
-enum { AVERAGED = 4 * TS_CHUNK }; /* elements that are averaged while their new values are in the cache */
-
+/* While the new values are in a cache; pieces that fit into the first one are no faster. */
 static void average_part(const ts_call *call, int64_t i, int64_t begin, int64_t end) {
     const ts_slot *slot = &call->slots[i];
     const int64_t at = begin * (int64_t)(is_double(slot) ? sizeof(double) : sizeof(float));
@@ -72,9 +71,8 @@ static void average_part(const ts_call *call, int64_t i, int64_t begin, int64_t 
 static void step_part(const ts_call *call, int64_t i, int64_t begin, int64_t end) {
     const ts_slot *slot = &call->slots[i];
     ts_rule_fn *fn = ts_rule_fn_at(call->isa, slot->rule, slot->format);
-    const int64_t most = call->averages ? AVERAGED : TS_MOST_PIECE;
     while (begin < end) { /* stored states: no call crosses a multiple of 2^32 */
-        const int64_t multiple = (begin / most + 1) * most, stop = end < multiple ? end : multiple;
+        const int64_t multiple = (begin / TS_MOST_PIECE + 1) * TS_MOST_PIECE, stop = end < multiple ? end : multiple;
         fn(slot, slot->gscale * call->clip, begin, stop);
         if (call->averages) average_part(call, i, begin, stop);
         begin = stop;
