@@ -12,6 +12,7 @@ The groups go to any optimizer, of tensors or of torch's parameters:
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator
 from fnmatch import fnmatchcase
 from typing import Any
@@ -58,8 +59,9 @@ def param_groups_layer_decay(
 ) -> list[Group]:
     """Return groups whose rates fall from the last layer to the first: "lr_scale" is `layer_decay ** (last - layer)`.
 
-    A native optimizer multiplies the rate of its steps by it; torch's, and those of `trainstation.interop.torch`, leave
-    that to the scheduler. Each layer has up to two groups, "layer_0_no_decay" and "layer_0_decay", ..., as
+    A native optimizer multiplies the rate of its steps by it. torch's, and those of `trainstation.interop.torch`, do
+    not: there timm's schedulers do, or `group["lr"] = lr * group["lr_scale"]` before the scheduler is made. Each layer
+    has up to two groups, "layer_0_no_decay" and "layer_0_decay", ..., as
     `param_groups_weight_decay` tells them apart. (Clark et al., 2020, arXiv:2003.10555, section 3.4.)
 
     Args:
@@ -76,7 +78,7 @@ def param_groups_layer_decay(
         ValueError: `layer_decay` is not positive, or there is no parameter that requires a gradient.
 
     """
-    if not layer_decay > 0:
+    if not 0 < layer_decay < math.inf:
         msg = f"Invalid layer_decay value: {layer_decay}"
         raise ValueError(msg)
     patterns = _patterns(no_weight_decay_list)

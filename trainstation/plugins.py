@@ -77,15 +77,22 @@ def create_optimizer(name: str, params: Iterable[Any] | None = None, **hyper: An
 def _look_at(params: Iterable[Any]) -> tuple[Iterable[Any], bool]:
     """Return the parameters, as a list if they can be read only once, and whether the first is torch's."""
     if isinstance(params, sys.modules["torch"].nn.Module):
-        params = list(params.named_parameters())
+        name, params = type(params).__name__, list(params.named_parameters())
+        if not params:
+            msg = f"{name} has no parameters"
+            raise ValueError(msg)
     if isinstance(params, Iterator):
         params = list(params)
     first: Any = params
     if isinstance(params, Collection) and not hasattr(params, "ndim"):
         first = next(iter(params), None)
         if isinstance(first, dict) and "params" in first:
-            inner, is_torch = _look_at(first["params"])
-            return [{**first, "params": inner}, *list(params)[1:]], is_torch
+            groups: list[Any] = list(params)
+            for index, group in enumerate(groups):
+                if isinstance(group, dict) and "params" in group:
+                    inner, is_torch = _look_at(group["params"])
+                    groups[index] = {**group, "params": inner}
+            return groups, is_torch
         if isinstance(first, tuple) and len(first) == 2:  # noqa: PLR2004  # a name and a parameter
             first = first[1]
     return params, isinstance(first, sys.modules["torch"].Tensor)

@@ -61,13 +61,23 @@ def walk(value):
     return [walk(each) for each in value] if isinstance(value, list) else value
 
 
+def averaged(model, optimizer):
+    """The model of an optimizer that does more than a step."""
+    return optimizer if type(optimizer).step is ts.optimizers.Optimizer.step else model
+
+
 def resumed(path, k, name, schedule=None, **hyper):
     """Compare a run that was saved and loaded after k steps with one that was not."""
 
     def made():
         model, optimizer, scheduler = run(name, **hyper)
         scheduler = schedule(optimizer) if schedule else scheduler
-        return {"model": model, "optimizer": optimizer, "scheduler": scheduler, "average": ts.EMA(optimizer, 0.9)}
+        return {
+            "model": model,
+            "optimizer": optimizer,
+            "scheduler": scheduler,
+            "average": ts.EMA(averaged(model, optimizer), 0.9),
+        }
 
     def train_on(run, steps):
         train(run["model"], run["optimizer"], run["scheduler"], steps)

@@ -123,6 +123,11 @@ def test_a_torch_module_goes_to_the_bridge_by_name():
     assert optimizer.param_groups[0]["param_names"] == [name for name, _ in model.named_parameters()]
     grouped = ts.create_optimizer("adamw", [{"params": model, "lr": 0.5}])
     assert isinstance(grouped, torch.optim.Optimizer)
+    two = ts.create_optimizer("adamw", [{"params": torch_model()}, {"params": torch_model(), "lr": 0.5}])
+    assert [group["lr"] for group in two.param_groups] == [1e-3, 0.5]
+    for empty in (torch.nn.ReLU(), [{"params": torch.nn.ReLU()}]):
+        with pytest.raises(ValueError, match="ReLU has no parameters"):
+            ts.create_optimizer("adamw", empty)
     with pytest.raises(TypeError, match=r"take ts.create_optimizer"):
         ts.optimizers.AdamW(model)
 

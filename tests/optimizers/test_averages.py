@@ -322,6 +322,16 @@ def test_wrong_arguments():
             make()
 
 
+class Slow(Plain):
+    def step(self, parameters=None):
+        return super().step(parameters)
+
+
+def test_an_optimizer_that_does_more_than_a_step_is_refused():
+    with pytest.raises(TypeError, match="Slow does more than a step; give its model, and call update"):
+        ts.EMA(Slow(weights()))
+
+
 def test_an_array_of_another_shape_is_refused_before_anything_moves():
     them = weights()
     optimizer = ts.optimizers.SGD(them, lr=0.1)

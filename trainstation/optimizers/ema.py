@@ -52,6 +52,9 @@ class Average(ABC):
         for _, parameter in self._named():
             self._average_of(parameter)
         if isinstance(of, Optimizer):
+            if type(of).step is not Optimizer.step:
+                msg = f"{type(of).__name__} does more than a step; give its model, and call update() after each step"
+                raise TypeError(msg)
             if of._average is not None and not of._average.is_stopped:
                 msg = f"{type(of).__name__} has an average already; give its model, and call update() after each step"
                 raise ValueError(msg)
