@@ -1,6 +1,7 @@
 /* What networks compute between their matrix products: cut into pieces, for the threads of the pool. The pieces are the
  * same for any number of threads, and so are the bits. */
 #include "kernels.h"
+#include "networks.h"
 
 #include <stddef.h>
 #include <string.h>

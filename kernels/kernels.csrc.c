@@ -1,1 +1,2 @@
 #include "kernels.h"
+#include "networks.h"

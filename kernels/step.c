@@ -1,5 +1,6 @@
 /* One call for everything: all slots of all groups, checked, measured and stepped by all threads. */
 #include "kernels.h"
+#include "networks.h"
 
 #include <math.h>
 #include <stddef.h>

@@ -1,6 +1,7 @@
 /* Windows that slide over the planes of an array, for convolution and pooling: each plane is the work of one thread, so
  * that the bits are the same for any number of threads. */
 #include "kernels.h"
+#include "networks.h"
 
 #include <math.h>
 #include <stddef.h>

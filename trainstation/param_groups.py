@@ -17,6 +17,8 @@ from collections.abc import Callable, Iterable, Iterator
 from fnmatch import fnmatchcase
 from typing import Any
 
+from trainstation.optimizers.groups import entries_of
+
 __all__ = ["param_groups_layer_decay", "param_groups_weight_decay"]
 
 Group = dict[str, Any]
@@ -105,12 +107,11 @@ def param_groups_layer_decay(
 def _named(model: Any) -> Iterator[tuple[str, Any]]:
     """Yield the parameters that are trained, each once, with their names."""
     known: set[int] = set()
-    for entry in model.named_parameters() if hasattr(model, "named_parameters") else model:
-        if not isinstance(entry, tuple):
-            kind = type(entry).__name__
+    for name, parameter in entries_of(model):
+        if name is None:
+            kind = type(parameter).__name__
             msg = f"a module or (name, parameter) pairs are needed, as of model.named_parameters(), not {kind}"
             raise TypeError(msg)
-        name, parameter = entry
         if getattr(parameter, "requires_grad", True) and id(parameter) not in known:
             known.add(id(parameter))
             yield name, parameter

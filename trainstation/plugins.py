@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = [
     "broken_plugin",
     "create_optimizer",
+    "entry_of",
     "find_optimizer",
     "get_optimizer",
     "label_of",
@@ -77,10 +78,7 @@ def create_optimizer(name: str, params: Iterable[Any] | None = None, **hyper: An
 def _look_at(params: Iterable[Any]) -> tuple[Iterable[Any], bool]:
     """Return the parameters, as a list if they can be read only once, and whether the first is torch's."""
     if isinstance(params, sys.modules["torch"].nn.Module):
-        name, params = type(params).__name__, list(params.named_parameters())
-        if not params:
-            msg = f"{name} has no parameters"
-            raise ValueError(msg)
+        params = list(params.named_parameters()) or params  # without any, the native class refuses it
     if isinstance(params, Iterator):
         params = list(params)
     first: Any = params
@@ -140,6 +138,11 @@ def optimizer_info(name: str) -> OptimizerInfo:
 
     """
     return find_optimizer(name).info()
+
+
+def entry_of(cls: type) -> Entry | None:
+    """Return what a class is registered as, of what has been loaded already; None if it is not."""
+    return _plugins.registry.entry_of(cls)
 
 
 def find_optimizer(name: str) -> Entry:

@@ -229,6 +229,10 @@ class Registry:
         msg = f"no script has registered {name!r}"
         raise UnknownOptimizerError(msg)
 
+    def entry_of(self, cls: type) -> Entry | None:
+        """Return the entry that a class was registered or has been imported as; None if there is none."""
+        return next((entry for entry in list(self._entries) if cls in (entry.spec.target, entry._loaded)), None)
+
     def label(self, entry: Entry) -> str:
         """Return the shortest name that means this entry: its own, or `distribution/name` where that means another."""
         name = entry.spec.name

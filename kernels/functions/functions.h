@@ -1,6 +1,6 @@
 /* The functions of this folder for one instruction set. Include a simd header first, and define TS_FUNCTIONS, the name
  * of the table that results. */
-#include "functions/map_list.h"
+#include "networks.h"
 #include "trainstation/names.h"
 
 #include <math.h>

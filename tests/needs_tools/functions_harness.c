@@ -1,6 +1,7 @@
 /* Runs all of functions.c on drawn floats with one instruction set, and writes what comes of it: for processors that
  * Python does not run on here. Arguments: the instruction set. */
 #include "kernels.h"
+#include "networks.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -69,6 +69,12 @@ def compare(native, other):
         assert {name: their[name] for name in group} == group
 
 
+def close(native, other):
+    for a, b in zip(values(native), values(other), strict=True):
+        limits = {"rtol": 1e-5, "atol": 1e-6} if a.dtype == np.float32 else {"rtol": 1e-12, "atol": 0}
+        np.testing.assert_allclose(a, b, **limits)
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize(("name", "options"), CASES)
 def test_from_ours_to_torchs(name, options, dtype):
@@ -84,10 +90,7 @@ def test_from_ours_to_torchs(name, options, dtype):
     for seed in range(4, 8):
         step(native, seed)
         step(other, seed)
-    for a, b in zip(values(native), values(other), strict=True):
-        np.testing.assert_allclose(
-            a, b, rtol=1e-5 if dtype == "float32" else 1e-12, atol=1e-6 if dtype == "float32" else 0
-        )
+    close(native, other)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -105,10 +108,7 @@ def test_from_torchs_to_ours(name, options, dtype):
     for seed in range(4, 8):
         step(native, seed)
         step(other, seed)
-    for a, b in zip(values(native), values(other), strict=True):
-        np.testing.assert_allclose(
-            a, b, rtol=1e-5 if dtype == "float32" else 1e-12, atol=1e-6 if dtype == "float32" else 0
-        )
+    close(native, other)
 
 
 def test_nothing_is_shared():

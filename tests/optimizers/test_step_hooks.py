@@ -31,10 +31,10 @@ def test_hooks_are_called_in_their_order_around_the_step(optimizer):
 def test_a_hook_may_change_the_arguments(optimizer):
     (parameter,) = optimizer.param_groups[0]["params"]
     told = []
-    optimizer.register_step_pre_hook(lambda o, args, kwargs: (([parameter],), {}))
+    optimizer.register_step_pre_hook(lambda o, args, kwargs: ((o, [parameter]), {}))
     optimizer.register_step_post_hook(lambda o, args, kwargs: told.append((args, kwargs)))
     assert optimizer.step() is None
-    assert told == [(([parameter],), {})]
+    assert told == [((optimizer, [parameter]), {})]
 
 
 def test_the_loss_of_a_closure_comes_back(optimizer):
@@ -72,7 +72,7 @@ def test_after_a_step_that_raised_no_hook_is_called(optimizer):
 
 def test_a_hook_that_returns_something_else_is_an_error(optimizer):
     optimizer.register_step_pre_hook(lambda *_: 3)
-    with pytest.raises(TypeError, match="None or a tuple of new args and kwargs, not 3"):
+    with pytest.raises(RuntimeError, match="None or a tuple of new args and kwargs, not 3"):
         optimizer.step()
 
 

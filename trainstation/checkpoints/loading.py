@@ -16,7 +16,7 @@ from trainstation.checkpoints.naming import class_of, names_of
 from trainstation.checkpoints.trees import unpack
 from trainstation.errors import CheckpointError
 from trainstation.optimizers import Optimizer
-from trainstation.optimizers.links import _settings
+from trainstation.optimizers.links import settings_of
 
 if TYPE_CHECKING:
     from trainstation.nn import Module
@@ -120,7 +120,7 @@ def _apply(
     """Fill all or none; the optimizer comes last, for the rates that a scheduler writes are its own."""
     groups = [group for part, _ in parts for group in getattr(getattr(part, "optimizer", None), "param_groups", ())]
     former = [copy.deepcopy(part.state_dict()) for part, _ in parts]
-    settings = [copy.deepcopy(_settings(group)) for group in groups]
+    settings = [copy.deepcopy(settings_of(group)) for group in groups]
     try:
         for part, state in parts:
             part.load_state_dict(state)
@@ -130,7 +130,7 @@ def _apply(
         for (part, _), state in zip(parts, former, strict=True):
             part.load_state_dict(state)
         for group, setting in zip(groups, settings, strict=True):
-            for name in set(_settings(group)) - set(setting):
+            for name in set(settings_of(group)) - set(setting):
                 del group[name]
             group.update(setting)
         raise

@@ -12,7 +12,7 @@ from trainstation.checkpoints.files import Contents
 from trainstation.checkpoints.trees import unpack
 from trainstation.errors import CheckpointError
 from trainstation.optimizers import Optimizer
-from trainstation.optimizers.links import _plain, _settings
+from trainstation.optimizers.links import plain_state, settings_of
 
 if TYPE_CHECKING:
     from trainstation.nn import Module
@@ -104,7 +104,7 @@ class Matching:
         state: dict[int, Any] = {}
         number = 0
         for index, (row, group) in enumerate(zip(names, optimizer.param_groups, strict=True)):
-            settings = copy.deepcopy(_settings(group))
+            settings = copy.deepcopy(settings_of(group))
             if hypers == "restore" or written:
                 saved = unpack(document["groups"][index]["settings"], self.contents.array)
                 settings |= saved if hypers == "restore" else {key: saved[key] for key in written}
@@ -113,7 +113,7 @@ class Matching:
                 if name not in self.saved:  # it is missing, and may be: it keeps what it has
                     if parameter in optimizer.state:
                         held = optimizer.state[parameter]
-                        state[number] = {key: _plain(value) for key, value in held.items()}
+                        state[number] = {key: plain_state(value) for key, value in held.items()}
                 elif self.saved[name] in document["state"]:
                     state[number] = unpack(document["state"][self.saved[name]], self.contents.array)
                 number += 1

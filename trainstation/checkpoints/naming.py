@@ -58,9 +58,8 @@ def class_of(optimizer: Optimizer) -> str:
 def described(optimizer: Optimizer) -> dict[str, Any]:
     """Return name and distribution of an optimizer, from what is registered already; nothing is imported."""
     kind = type(optimizer)
-    target = f"{kind.__module__}:{kind.__qualname__}"
-    for entry in plugins._plugins.registry._entries:
-        if entry.spec.target in (kind, target) or entry._loaded is kind:
-            return {"name": entry.spec.name, "distribution": entry.distribution}
+    entry = plugins.entry_of(kind)
+    if entry is not None:
+        return {"name": entry.spec.name, "distribution": entry.distribution}
     package = kind.__module__.partition(".")[0]
     return {"name": kind.__qualname__.lower(), "distribution": package.replace("_", "-")}

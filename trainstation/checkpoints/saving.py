@@ -16,7 +16,7 @@ from trainstation.checkpoints.trees import pack
 from trainstation.errors import CheckpointError
 from trainstation.installed import core_version
 from trainstation.optimizers import Optimizer
-from trainstation.optimizers.links import _settings
+from trainstation.optimizers.links import settings_of
 
 if TYPE_CHECKING:
     from trainstation.nn import Module
@@ -81,7 +81,7 @@ def _optimizer(
     """Return what the document says of an optimizer, and which arrays are of bfloat16."""
     groups, states, parameters = [], {}, {}
     for index, (row, group) in enumerate(zip(names, optimizer.param_groups, strict=True)):
-        groups.append({"params": row, "settings": pack(_settings(group), f"groups.{index}", arrays)})
+        groups.append({"params": row, "settings": pack(settings_of(group), f"groups.{index}", arrays)})
         for name, parameter in zip(row, group["params"], strict=True):
             parameters[name] = {"shape": list(parameter.data.shape), "dtype": str(parameter.data.dtype)}
             if parameter in optimizer.state:

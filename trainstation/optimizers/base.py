@@ -223,7 +223,7 @@ class Optimizer(Links, ABC):
 
         """
         if self._hooks:
-            return self._hooks.call(self, self._step, () if parameters is None else (parameters,), {})
+            return self._hooks.call(self, type(self)._step, (self,) if parameters is None else (self, parameters), {})
         return self._step(parameters)
 
     def _step(self, parameters: Sequence[Parameter] | Closure | None = None) -> Any:
@@ -239,8 +239,8 @@ class Optimizer(Links, ABC):
     def register_step_pre_hook(self, hook: StepHook) -> Handle:
         """Have `hook(optimizer, args, kwargs)` called before each step; `handle.remove()` ends that.
 
-        `args` and `kwargs` are those of `step`; it may return a tuple of others. What it raises ends the step before it
-        has begun. Copies and pickles of the optimizer have no hooks.
+        `args` begin with the optimizer, as torch's do; the hook may return a tuple of other args and kwargs. What it
+        raises ends the step before it has begun. Copies and pickles of the optimizer have no hooks.
         """
         return Handle(self._hooks.before, hook)
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from trainstation import kernels
 from trainstation.errors import NonFiniteGradientError
-from trainstation.optimizers.groups import gradient_of
+from trainstation.optimizers.groups import entries_of, gradient_of
 
 __all__ = ["clip_grad_norm_", "clip_grad_value_"]
 
@@ -77,13 +77,9 @@ def clip_grad_value_(parameters: Any, clip_value: float) -> None:
 
 def _gradients(parameters: Any) -> list[Array]:
     """Return the arrays of all gradients, each once, after a look at all of them."""
-    if hasattr(parameters, "grad"):
-        parameters = [parameters]
-    elif callable(getattr(parameters, "named_parameters", None)):
-        parameters = parameters.named_parameters()
     found: dict[tuple[Any, ...], Array] = {}
-    for number, entry in enumerate(parameters):
-        name, parameter = entry if isinstance(entry, tuple) else (number, entry)
+    for number, (given, parameter) in enumerate(entries_of(parameters)):
+        name = number if given is None else given
         if not hasattr(parameter, "grad"):
             msg = f"parameter {name!r}: a parameter has `.grad`; {type(parameter).__name__} has none"
             raise TypeError(msg)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from trainstation import kernels
 from trainstation.errors import ShapeError
 from trainstation.optimizers.base import Optimizer
-from trainstation.optimizers.groups import Group, as_groups, describe
+from trainstation.optimizers.groups import Group, as_groups, describe, entries_of
 
 if TYPE_CHECKING:
     from trainstation.optimizers.table import Table
@@ -52,7 +52,7 @@ class Average(ABC):
         for _, parameter in self._named():
             self._average_of(parameter)
         if isinstance(of, Optimizer):
-            if type(of).step is not Optimizer.step:
+            if (type(of).step, type(of)._step) != (Optimizer.step, Optimizer._step):
                 msg = f"{type(of).__name__} does more than a step; give its model, and call update() after each step"
                 raise TypeError(msg)
             if of._average is not None and not of._average.is_stopped:
@@ -262,11 +262,12 @@ def _groups_of(given: Any) -> list[Group]:
     """Return parameters in groups, with names where they have them."""
     groups: list[Group] = []
     for group in as_groups(given):
-        entries = [each if isinstance(each, tuple) else (None, each) for each in group["params"]]
+        entries = entries_of(group["params"])
         names = [name for name, _ in entries]
-        groups.append({"params": [parameter for _, parameter in entries]})
-        if all(names):
-            groups[-1]["param_names"] = names
+        groups.append({"params": [parameter for _, parameter in entries], "param_names": names if all(names) else None})
+    if not any(group["params"] for group in groups):
+        msg = f"{type(given).__name__} has no parameters"
+        raise ValueError(msg)
     for index, group in enumerate(groups):
         for position in range(len(group["params"])):
             _values(group["params"][position], describe(group, index, position))

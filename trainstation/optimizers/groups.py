@@ -9,7 +9,17 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Group", "Parameter", "check_hyper", "describe", "gradient_of", "make_group", "require", "scaled"]
+__all__ = [
+    "Group",
+    "Parameter",
+    "check_hyper",
+    "describe",
+    "entries_of",
+    "gradient_of",
+    "make_group",
+    "require",
+    "scaled",
+]
 
 Array = NDArray[Any]
 Group = dict[str, Any]
@@ -170,7 +180,8 @@ def check_parameter(parameter: Any) -> None:
 
 def as_groups(params: Iterable[Any]) -> list[Group]:
     """Read an optimizer's first argument: a module, parameters, (name, parameter) pairs, or dicts with "params"."""
-    params = _of_module(params)
+    if _is_module(params):
+        return [{"params": params}]
     if isinstance(params, np.ndarray | str | Mapping) or hasattr(params, "grad"):
         msg = (
             "params argument given to the optimizer should be an iterable of Tensors or dicts, "
@@ -185,15 +196,17 @@ def as_groups(params: Iterable[Any]) -> list[Group]:
     return entries if isinstance(entries[0], dict) else [{"params": entries}]
 
 
-def _of_module(params: Any) -> Any:
-    """Return the parameters of a module with their names, and anything else as it is."""
-    if not callable(getattr(params, "named_parameters", None)):
-        return params
-    named = list(params.named_parameters())
-    if not named:
-        msg = f"{type(params).__name__} has no parameters"
-        raise ValueError(msg)
-    return named
+def _is_module(params: Any) -> bool:
+    return callable(getattr(params, "named_parameters", None))
+
+
+def entries_of(params: Any) -> list[tuple[str | None, Any]]:
+    """Return names (None: it has none) and parameters of a module, of one parameter, or of several, or pairs."""
+    if _is_module(params):
+        return list(params.named_parameters())
+    if hasattr(params, "grad"):
+        return [(None, params)]
+    return [entry if isinstance(entry, tuple) else (None, entry) for entry in params]
 
 
 def _check_ordered(params: Iterable[Any]) -> None:
@@ -227,10 +240,12 @@ def make_group(given: Group, defaults: Mapping[str, Any], linked: Sequence[Any],
     if unknown:
         msg = f"unknown key {unknown[0]!r} in a parameter group; known are {', '.join(defaults)}"
         raise TypeError(msg)
-    params = _of_module(given["params"])
+    params = given["params"]
     _check_ordered(params)
-    entries = [params] if hasattr(params, "grad") else list(params)
-    pairs = [entry if isinstance(entry, tuple) else (None, entry) for entry in entries]
+    pairs = entries_of(params)
+    if _is_module(params) and not pairs:
+        msg = f"{type(params).__name__} has no parameters"
+        raise ValueError(msg)
     named = [name for name, _ in pairs if name is not None]
     if named and len(named) != len(pairs):
         msg = "either all parameters of a group have names or none"

@@ -47,7 +47,7 @@ class StepHooks:
             if changed is not None:
                 if not (isinstance(changed, tuple) and len(changed) == 2):  # noqa: PLR2004  # args, kwargs
                     msg = f"a hook before a step returns None or a tuple of new args and kwargs, not {changed!r}"
-                    raise TypeError(msg)
+                    raise RuntimeError(msg)
                 args, kwargs = changed
         result = step(*args, **kwargs)
         for hook in list(self.after.values()):

@@ -19,7 +19,7 @@ from trainstation.optimizers.rows import first_state
 from trainstation.optimizers.states import Noted, NotedList
 from trainstation.optimizers.stepper import Stepper
 
-__all__ = ["Links"]
+__all__ = ["Links", "plain_state", "settings_of"]
 
 
 class Links:
@@ -209,12 +209,12 @@ class Links:
             number = {id(parameter): index for index, parameter in enumerate(self._linked())}
             return {
                 "state": {
-                    number[id(parameter)]: {name: _plain(value) for name, value in state.items()}
+                    number[id(parameter)]: {name: plain_state(value) for name, value in state.items()}
                     for parameter, state in self.state.items()
                     if id(parameter) in number  # a group may have been changed by hand
                 },
                 "param_groups": [
-                    {**copy.deepcopy(_settings(group)), "params": [number[id(p)] for p in group["params"]]}
+                    {**copy.deepcopy(settings_of(group)), "params": [number[id(p)] for p in group["params"]]}
                     for group in self.param_groups
                 ],
             }
@@ -241,7 +241,7 @@ class Links:
                 named = ", ".join(sorted(map(repr, strangers)))
                 msg = f"loaded state dict has state of {named}, which no group names"
                 raise ValueError(msg)
-            settings = [copy.deepcopy(_settings(group)) for group in given]
+            settings = [copy.deepcopy(settings_of(group)) for group in given]
             for current, setting in zip(self.param_groups, settings, strict=True):
                 unknown = sorted(set(setting) - set(self.defaults) - groups.EXTRAS)
                 if unknown:
@@ -301,12 +301,13 @@ def _betas_of(kind: type) -> int:
     return len(betas.default) if betas and isinstance(betas.default, tuple) else 0
 
 
-def _settings(group: Mapping[str, Any]) -> dict[str, Any]:
+def settings_of(group: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a group holds beside its parameters and their names."""
     return {name: value for name, value in group.items() if name not in ("params", "param_names")}
 
 
-def _plain(value: Any) -> Any:
-    """Copy a state: counters as ints, arrays as arrays."""
+def plain_state(value: Any) -> Any:
+    """Return a copy of a state's value: of a counter an int, of an array an array."""
     if isinstance(value, np.ndarray):
         return int(value) if value.ndim == 0 and value.dtype == np.int64 else value.copy()
     return copy.deepcopy(value)

@@ -11,7 +11,16 @@ from trainstation.schedules import Chain, Joined, Kept, Schedule
 __all__ = ["ChainedScheduler", "SequentialLR"]
 
 
-class SequentialLR(ScheduleLR):
+class _Composed(ScheduleLR):
+    """A scheduler that has taken over the schedules of others."""
+
+    _parts: list[ScheduleLR]
+
+    def _functions(self) -> list[Callable[..., Any]]:
+        return [function for part in self._parts for function in part._functions()]
+
+
+class SequentialLR(_Composed):
     """One scheduler after the other, each from its own step 0; the next begins at each milestone."""
 
     def __init__(
@@ -49,11 +58,8 @@ class SequentialLR(ScheduleLR):
             momentum = _composed([part.momentum or Kept() for part in self._parts], joined)
         super().__init__(optimizer, schedule, last_epoch, momentum=momentum)
 
-    def _functions(self) -> list[Callable[..., Any]]:
-        return [function for part in self._parts for function in part._functions()]
 
-
-class ChainedScheduler(ScheduleLR):
+class ChainedScheduler(_Composed):
     """All schedulers at once: at each step, each goes on from the rate that the one before it has made.
 
     Those that multiply the rate (step, exponential, linear, ...) thereby multiply; those that set it (lambda, one
@@ -86,9 +92,6 @@ class ChainedScheduler(ScheduleLR):
             chain = schedule[index] if isinstance(schedule, list) else schedule
             set_rate(group, chain(before, float(group["initial_lr"])))  # the base itself at step -1
         super().__init__(optimizer, schedule, before, momentum=_composed(momenta, Chain) if momenta else None)
-
-    def _functions(self) -> list[Callable[..., Any]]:
-        return [function for part in self._parts for function in part._functions()]
 
 
 def _checked(name: str, optimizer: Any, schedulers: Sequence[Any]) -> list[ScheduleLR]:

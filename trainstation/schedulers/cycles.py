@@ -72,7 +72,7 @@ class OneCycleLR(ScheduleLR):
         max_momentum: float | Sequence[float] = 0.95,
         div_factor: float = 25.0,
         final_div_factor: float = 1e4,
-        three_phase: bool = False,  # likewise
+        three_phase: bool = False,
         last_epoch: int = -1,
     ) -> None:
         """Write the first rate, and the momentum (or the first of betas).

@@ -55,7 +55,7 @@ class MultiplicativeLR(_FunctionLR):
 class SWALR(ScheduleLR):
     """From the rate that is there at its first step to `swa_lr`, in `anneal_epochs` steps; then it stays there.
 
-    For the end of a training whose weights are averaged (`trainstation.AveragedModel`): another scheduler may be
+    For the end of a training whose weights are averaged (`trainstation.SWA`): another scheduler may be
     stepped before it. Izmailov et al., Averaging Weights Leads to Wider Optima and Better Generalization, 2018.
     """
 
