@@ -36,6 +36,7 @@ POINTS = PROFILES["standard"].trials
 SEEDS = range(2000, 2010)
 HORIZON = 0.75  # of the budget
 DIGITS = 3
+COMMITTED = Path(problems.__file__).parents[1] / "data" / "targets.json"
 GIVEN = {"gpt_shakespeare": 1.88}  # what nanoGPT says of this size, on a smaller part of the same author
 
 
@@ -110,8 +111,7 @@ def _without_target(trial: Trial) -> Trial:
 @click.option("--jobs", type=click.IntRange(min=1), default=machine.cores(), show_default=True)
 def main(problem: str, jobs: int) -> None:
     """Set the targets anew, into trainstation/bench/data/targets.json: minutes of all processors for each problem."""
-    path = Path(problems.__file__).parents[1] / "data" / "targets.json"
-    known = json.loads(path.read_text(encoding="utf-8"))
+    known = json.loads(COMMITTED.read_text(encoding="utf-8"))
     env_id = environment().env_id
     known |= {
         name: {"target": target, "problem_version": problem_version(BUILTIN[name])} for name, target in GIVEN.items()
@@ -119,7 +119,7 @@ def main(problem: str, jobs: int) -> None:
     for each in BUILTIN.values():
         if fnmatch(each.name, problem) and each.name not in GIVEN:
             known[each.name] = jsonable(target_of(each, env_id, jobs))
-            path.write_text(json.dumps(known, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+            COMMITTED.write_text(json.dumps(known, indent=1, sort_keys=True) + "\n", encoding="utf-8")
             said = known[each.name]
             found = ", ".join(f"{name} {np.median(values):.4g}" for name, values in said["finals"].items())
             click.echo(f"{each.name}: {each.metric} {said['target']}, by {said['optimizer']}; medians: {found}")

@@ -1,4 +1,4 @@
-"""Which code a row is of: hashes that change with what a program does, and not with how it is described."""
+"""Which code a row is of: hashes that change with what a program does, not with how it is written or where it lies."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ import hashlib
 import importlib.util
 import inspect
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
+from itertools import groupby
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from trainstation.bench.problems import Problem
 from trainstation.optimizers.base import Optimizer
@@ -19,27 +21,87 @@ __all__ = ["code_hash", "meaning", "problem_version"]
 
 PROTOCOL = ("trainstation.bench.training", "trainstation.bench.rates")
 PROBLEMS = "trainstation.bench.problems."
+OURS = "trainstation"
 LENGTH = 16  # hexadecimal digits
 
 
 def meaning(source: str) -> str:
-    r"""Return a program without comments, docstrings and layout.
+    r"""Return a program without comments, docstrings, layout, annotations and the places of our modules.
 
-    >>> meaning('def f(x):  # twice\n    "Double it."\n    return (x *\n        2)')
+    An import from trainstation keeps the names that it brings; the body of a class keeps which names are annotated,
+    for those are the fields of a dataclass.
+
+    >>> meaning('def f(x: int) -> int:  # twice\n    "Double it."\n    return (x *\n        2)')
     'def f(x):\n    return x * 2'
+    >>> meaning("from trainstation.here import f\nfrom trainstation.there import e as g")
+    'from trainstation import e as g, f'
 
     """
-    tree = ast.parse(source)
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-            first = node.body[0] if node.body else None
-            if (
-                isinstance(first, ast.Expr)
-                and isinstance(first.value, ast.Constant)
-                and isinstance(first.value.value, str)
-            ):
-                node.body = node.body[1:] or [ast.Pass()]
-    return ast.unparse(tree)
+    return ast.unparse(ast.fix_missing_locations(_Meaning().visit(ast.parse(source))))
+
+
+class _Meaning(ast.NodeTransformer):
+    """Takes out of a program what does nothing."""
+
+    def visit(self, node: ast.AST) -> Any:
+        """Visit a node, then all bodies that it has: a module's, a function's, both branches of an `if`."""
+        if isinstance(node, ast.ClassDef):
+            for statement in node.body:
+                if isinstance(statement, ast.AnnAssign):
+                    statement.annotation = ast.Constant(...)
+        node = super().visit(node)
+        for name, body in ast.iter_fields(node):
+            if isinstance(body, list) and (name == "body" or (body and isinstance(body[0], ast.stmt))):
+                left = list(_without_places(_acting(body)))
+                setattr(node, name, left or ([] if isinstance(node, ast.Module) else [ast.Pass()]))
+        return node
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:
+        """Make it an assignment, unless it is a field of a class."""
+        self.generic_visit(node)
+        if isinstance(node.annotation, ast.Constant) and node.annotation.value is ...:
+            return node
+        return ast.Pass() if node.value is None else ast.Assign([node.target], node.value)
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+        """Leave out what the result is said to be."""
+        node.returns = None
+        return self.generic_visit(node)
+
+    def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> ast.AST:
+        """Leave out what the result is said to be."""
+        node.returns = None
+        return self.generic_visit(node)
+
+    def visit_arg(self, node: ast.arg) -> ast.AST:
+        """Leave out what an argument is said to be."""
+        node.annotation = None
+        return node
+
+
+def _acting(body: Sequence[ast.stmt]) -> list[ast.stmt]:
+    """Return the statements of a body but a docstring and those that do nothing."""
+    match body:
+        case [ast.Expr(ast.Constant(str())), *others]:
+            body = others
+    return [each for each in body if not isinstance(each, ast.Pass)]
+
+
+def _without_places(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
+    """Yield the statements of a body; of neighbouring imports from our modules one, of all their names in order."""
+    for _, some in groupby(body, lambda each: isinstance(each, ast.Import | ast.ImportFrom)):
+        names: set[tuple[str, str]] = set()
+        for statement in some:
+            match statement:
+                case ast.ImportFrom(module=str(module), level=0) if module.split(".")[0] == OURS:
+                    names.update((each.name, each.asname or each.name) for each in statement.names)
+                case ast.Import([ast.alias(str(module), str(bound))]) if module.startswith(f"{OURS}."):
+                    names.add((module.rpartition(".")[2], bound))
+                case _:
+                    yield statement
+        if names:
+            known = [ast.alias(name, None if name == bound else bound) for name, bound in sorted(names)]
+            yield ast.ImportFrom(OURS, known, 0)
 
 
 def _hash(texts: Iterable[str]) -> str:
@@ -63,7 +125,8 @@ def _of_module(name: str) -> str:
 def problem_version(problem: Problem) -> str:
     """Return a hash of a problem's budget and of the code of its tasks: their module, and what that has from ours."""
     module = getattr(problem.start, "__module__", "")
-    return _hash([problem.name, str(problem.budget), *map(_of_module, [module, *sorted(_used(module))])])
+    used = sorted(map(_of_module, _used(module)))
+    return _hash([problem.name, str(problem.budget), _of_module(module), *used])
 
 
 def _used(name: str) -> Iterator[str]:
@@ -71,7 +134,7 @@ def _used(name: str) -> Iterator[str]:
     module = sys.modules.get(name)
     held = vars(module).values() if isinstance(module, ModuleType) else ()
     origins = {getattr(each, "__module__", None) or "" for each in held}
-    for origin in origins - {name, f"{PROBLEMS}problem"}:
+    for origin in origins - {name, Problem.__module__}:
         if origin.startswith(PROBLEMS):
             yield origin
 
@@ -88,10 +151,9 @@ def code_hash(cls: type) -> str:
 
 
 def _of_class(cls: type) -> str:
-    """Return a class's name and what its module does, for the functions there are its own; without source, its name."""
-    name = f"{cls.__module__}.{cls.__qualname__}"
+    """Return a class's name and what its module does, for the functions there are its own."""
     try:
         inspect.getsource(cls)
     except (OSError, TypeError):  # typed into an interpreter
-        return name
-    return f"{name}\n{_of_module(cls.__module__)}"
+        return f"{cls.__module__}.{cls.__qualname__}"
+    return f"{cls.__qualname__}\n{_of_module(cls.__module__)}"
