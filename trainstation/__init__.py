@@ -8,6 +8,7 @@
 
 """
 
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -39,8 +40,7 @@ from trainstation.functions import (
     stack,
     where,
 )
-from trainstation.gradmode import NoGradTrack, enable_grad, is_grad_enabled, no_grad, set_grad_enabled
-from trainstation.gradtrack import GradTrack
+from trainstation.gradtrack import GradTrack, NoGradTrack, enable_grad, is_grad_enabled, no_grad, set_grad_enabled
 from trainstation.hookspecs import hookimpl
 from trainstation.kernels import get_num_threads, set_num_threads
 from trainstation.optimizers import EMA, SWA, accumulate, clip_grad_norm_, clip_grad_value_
@@ -62,6 +62,9 @@ if TYPE_CHECKING:
     from trainstation.checkpoints import CheckpointManager, load, save
 
 __version__ = "0.1.0"
+
+# Pickles and metadata of versions in which these modules lay elsewhere name them so.
+sys.modules[f"{__name__}.generators"] = random
 
 # Imported when they are first asked for: who steps an optimizer need not wait for them.
 _LATE = {

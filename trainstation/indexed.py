@@ -14,7 +14,7 @@ from numpy.lib.array_utils import normalize_axis_index
 from numpy.typing import NDArray
 
 from trainstation.errors import ShapeError
-from trainstation.gradmode import is_grad_enabled
+from trainstation.gradtrack import is_grad_enabled
 from trainstation.ops import indexing
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from trainstation import ops
 from trainstation.elementary import Elementary
 from trainstation.errors import GraphError, ShapeError
-from trainstation.gradmode import is_grad_enabled
+from trainstation.gradtrack import is_grad_enabled
 from trainstation.ops import OPERATIONS
 
 if TYPE_CHECKING:

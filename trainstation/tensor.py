@@ -11,8 +11,7 @@ from numpy.typing import DTypeLike, NDArray
 from trainstation.differentiable import Differentiable
 from trainstation.errors import ShapeError
 from trainstation.factories import Factories
-from trainstation.gradmode import is_grad_enabled
-from trainstation.gradtrack import VJP, Leaf, Node, Saved
+from trainstation.gradtrack import VJP, Leaf, Node, Saved, is_grad_enabled
 from trainstation.indexed import Indexed
 from trainstation.interchange import Interchange
 from trainstation.methods import Methods

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 from numpy.typing import NDArray
 
 from trainstation import kernels
-from trainstation.gradmode import enable_grad
+from trainstation.gradtrack import enable_grad
 from trainstation.optimizers import groups, stored
 from trainstation.optimizers.groups import Group, Parameter, gradient_of
 from trainstation.optimizers.hooks import Handle, StepHook, StepHooks

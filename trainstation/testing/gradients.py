@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from trainstation.gradmode import no_grad
+from trainstation.gradtrack import no_grad
 from trainstation.tensor import Tensor
 
 __all__ = ["check_grad"]

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainstation.errors import GraphError, ShapeError
-from trainstation.gradmode import is_grad_enabled
+from trainstation.gradtrack.switch import is_grad_enabled
 
 __all__ = ["GradTrack"]
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from trainstation.generators import Generator
+    from trainstation.random.generators import Generator
 
 __all__ = ["Generator", "generator", "get_state", "manual_seed", "set_state"]
 
@@ -18,12 +18,12 @@ _shared: Generator | None = None
 
 
 def __getattr__(name: str) -> Any:
-    if name != "Generator":
+    if name not in ("Generator", "_restored"):  # the second by pickles of before, through `trainstation.generators`
         msg = f"module {__name__!r} has no attribute {name!r}"
         raise AttributeError(msg)
-    from trainstation.generators import Generator
+    from trainstation.random import generators
 
-    return Generator
+    return getattr(generators, name)
 
 
 def manual_seed(seed: int) -> None:
@@ -37,7 +37,7 @@ def generator(seed: int | None = None) -> Generator:
     global _shared  # noqa: PLW0603  # the one shared stream
     if seed is None and _shared is not None:
         return _shared
-    from trainstation.generators import Generator
+    from trainstation.random.generators import Generator
 
     if seed is None:
         _shared = Generator()
