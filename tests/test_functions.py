@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import trainstation as ts
-from trainstation import functions
+from trainstation.tensor import functions
 
 X = np.arange(6.0).reshape(2, 3)
 

@@ -28,18 +28,6 @@ from trainstation.errors import (
     UnknownOptimizerError,
     UnlinkedParameterError,
 )
-from trainstation.functions import (
-    cat,
-    chunk,
-    einsum,
-    from_dlpack,
-    grad,
-    maximum,
-    minimum,
-    split,
-    stack,
-    where,
-)
 from trainstation.gradtrack import GradTrack, NoGradTrack, enable_grad, is_grad_enabled, no_grad, set_grad_enabled
 from trainstation.hookspecs import hookimpl
 from trainstation.kernels import get_num_threads, set_num_threads
@@ -56,6 +44,7 @@ from trainstation.plugins import (
 from trainstation.random import manual_seed
 from trainstation.registry import OptimizerInfo, OptimizerSpec
 from trainstation.tensor import Tensor, tensor
+from trainstation.tensor.functions import cat, chunk, einsum, from_dlpack, grad, maximum, minimum, split, stack, where
 
 if TYPE_CHECKING:
     from trainstation import schedulers, schedules

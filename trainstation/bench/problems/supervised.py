@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from trainstation import nn, no_grad, random
 from trainstation.bench.problems.data import Split
-from trainstation.functions import cat
 from trainstation.nn import functional
 from trainstation.tensor import Tensor
+from trainstation.tensor.functions import cat
 
 __all__ = ["Classification", "Supervised", "dense"]
 

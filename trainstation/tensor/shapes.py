@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from trainstation import ops
 from trainstation.errors import ShapeError
-from trainstation.reduced import Reduced
+from trainstation.tensor.reductions import Reduced
 
 if TYPE_CHECKING:
     from trainstation.tensor import Tensor

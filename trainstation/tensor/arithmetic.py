@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainstation import ops
-from trainstation.elementary import Elementary
 from trainstation.errors import GraphError, ShapeError
 from trainstation.gradtrack import is_grad_enabled
 from trainstation.ops import OPERATIONS
+from trainstation.tensor.elementary import Elementary
 
 if TYPE_CHECKING:
     from trainstation.tensor import Tensor

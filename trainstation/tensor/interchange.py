@@ -10,8 +10,8 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 from numpy.typing import DTypeLike, NDArray
 
-from trainstation.conversion import Conversion
 from trainstation.errors import GraphError
+from trainstation.tensor.conversion import Conversion
 
 Array = NDArray[Any]
 

@@ -8,15 +8,15 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from trainstation.differentiable import Differentiable
 from trainstation.errors import ShapeError
-from trainstation.factories import Factories
 from trainstation.gradtrack import VJP, Leaf, Node, Saved, is_grad_enabled
-from trainstation.indexed import Indexed
-from trainstation.interchange import Interchange
-from trainstation.methods import Methods
-from trainstation.operators import Operators
 from trainstation.ops import OTHERS, OUTPUT, Operation
+from trainstation.tensor.arithmetic import Operators
+from trainstation.tensor.creation import Factories
+from trainstation.tensor.gradient import Differentiable
+from trainstation.tensor.indexing import Indexed
+from trainstation.tensor.interchange import Interchange
+from trainstation.tensor.shapes import Methods
 
 __all__ = ["Tensor", "apply", "tensor"]
 
