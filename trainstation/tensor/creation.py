@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Generic, Self
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import DTypeLike
 
 from trainstation import random
+from trainstation.tensor.core import Array, Core, R
 
 if TYPE_CHECKING:
     Generator = np.random.Generator | None  # importing numpy.random takes as long as importing all of trainstation
 
-Array = NDArray[Any]
 Shape = int | Sequence[int]
 
 
-class Factories:
-    """What `Tensor` inherits; it supplies `from_numpy` and `requires_grad_`.
+class Creation(Core[R], Generic[R]):
+    """The part of `Tensor` that makes new ones.
 
     A dtype of None is float32, except for integers that are counted or drawn (int64) and for what is made like another
     tensor (its dtype). Random numbers come from the shared stream (`manual_seed`), from that of a seed alone, or from a
@@ -26,17 +26,6 @@ class Factories:
     """
 
     __slots__ = ()
-
-    data: Array
-
-    @classmethod
-    def from_numpy(cls, array: Array) -> Self:
-        """Return a tensor that shares the memory of `array`."""
-        raise NotImplementedError
-
-    def requires_grad_(self, requires_grad: bool = True) -> Self:
-        """Say in place whether a gradient is wanted."""
-        raise NotImplementedError
 
     @classmethod
     def _made(cls, array: Array, dtype: DTypeLike | None, requires_grad: bool) -> Self:
@@ -157,23 +146,23 @@ class Factories:
     # As many as another tensor has; a gradient is only wanted if it is asked for.
 
     @classmethod
-    def empty_like(cls, other: Factories, *, dtype: DTypeLike | None = None, requires_grad: bool = False) -> Self:
+    def empty_like(cls, other: Core[Any], *, dtype: DTypeLike | None = None, requires_grad: bool = False) -> Self:
         """`empty` of the shape and dtype of another tensor."""
         return cls.empty(other.data.shape, dtype=dtype or other.data.dtype, requires_grad=requires_grad)
 
     @classmethod
-    def zeros_like(cls, other: Factories, *, dtype: DTypeLike | None = None, requires_grad: bool = False) -> Self:
+    def zeros_like(cls, other: Core[Any], *, dtype: DTypeLike | None = None, requires_grad: bool = False) -> Self:
         """`zeros` of the shape and dtype of another tensor."""
         return cls.zeros(other.data.shape, dtype=dtype or other.data.dtype, requires_grad=requires_grad)
 
     @classmethod
-    def ones_like(cls, other: Factories, *, dtype: DTypeLike | None = None, requires_grad: bool = False) -> Self:
+    def ones_like(cls, other: Core[Any], *, dtype: DTypeLike | None = None, requires_grad: bool = False) -> Self:
         """`ones` of the shape and dtype of another tensor."""
         return cls.ones(other.data.shape, dtype=dtype or other.data.dtype, requires_grad=requires_grad)
 
     @classmethod
     def full_like(
-        cls, other: Factories, value: float, *, dtype: DTypeLike | None = None, requires_grad: bool = False
+        cls, other: Core[Any], value: float, *, dtype: DTypeLike | None = None, requires_grad: bool = False
     ) -> Self:
         """`full` of the shape and dtype of another tensor."""
         return cls.full(other.data.shape, value, dtype=dtype or other.data.dtype, requires_grad=requires_grad)
@@ -181,7 +170,7 @@ class Factories:
     @classmethod
     def rand_like(
         cls,
-        other: Factories,
+        other: Core[Any],
         seed: int | None = None,
         *,
         generator: Generator = None,
@@ -195,7 +184,7 @@ class Factories:
     @classmethod
     def randn_like(
         cls,
-        other: Factories,
+        other: Core[Any],
         seed: int | None = None,
         *,
         generator: Generator = None,

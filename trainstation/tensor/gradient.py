@@ -5,86 +5,50 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Generic, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 from trainstation import kernels
 from trainstation.errors import GraphError, ShapeError
-from trainstation.gradtrack import GradTrack, Hooks, Node, RemovableHook
-
-if TYPE_CHECKING:
-    from trainstation.tensor import Tensor
-
-Array = NDArray[Any]
+from trainstation.gradtrack import GradTrack, RemovableHook
+from trainstation.tensor.core import Array, Core, R
 
 
-class Differentiable:
-    """What `Tensor` inherits; it supplies the array."""
+class Gradient(Core[R], Generic[R]):
+    """The part of `Tensor` that has its gradient."""
 
-    if not TYPE_CHECKING:
-        __slots__ = ()  # Tensor has them all
-
-    data: Array
-    _requires_grad: bool
-    _grad: Tensor | None
-    _spare: Tensor | None  # the gradient of our own making: kept by zero_grad, written again by the next backward
-    _hold: Any  # an optimizer's: the gradient that it holds, and whether it is reading it; None
-    _hooks: Hooks | None  # of a leaf; a result's are its node's
-    _node: Node | None
-    _version: list[int]  # one counter, shared by all tensors that share memory
-    _wrap: Callable[[Array], Tensor]
-
-    @property
-    def requires_grad(self) -> bool:
-        """Whether operations on it are recorded, and backward gives it a gradient."""
-        return self._requires_grad
-
-    @requires_grad.setter
-    def requires_grad(self, requires_grad: bool) -> None:
-        self.requires_grad_(requires_grad)
-
-    def requires_grad_(self, requires_grad: bool = True) -> Self:
-        """Say in place whether a gradient is wanted.
-
-        Raises:
-            TypeError: it is wanted of integers or bools.
-            GraphError: it is not wanted of a recorded result; `detach()` leaves that one alone.
-
-        """
-        if requires_grad and self.data.dtype.kind != "f":
-            msg = f"only floating-point tensors can require a gradient, not {self.data.dtype}"
-            raise TypeError(msg)
-        if not requires_grad and self._node is not None:
-            msg = "the result of a recorded operation requires a gradient; detach() gives a tensor that does not"
-            raise GraphError(msg)
-        self._requires_grad = bool(requires_grad)
-        return self
+    __slots__ = ()
 
     def with_requires_grad(self) -> Self:
         """Ask for a gradient, and return the tensor itself."""
         return self.requires_grad_()
 
+    def detach(self) -> R:
+        """Return a tensor of the same memory that knows nothing of how it was computed."""
+        made = self._wrap(self.data)
+        made._version = self._version
+        return made
+
     @property
-    def grad(self) -> Tensor | None:
+    def grad(self) -> R | None:
         """The gradient that backward has collected, or None. A tensor or an array may be assigned."""
         return self._grad
 
     @grad.setter
-    def grad(self, value: Tensor | Array | None) -> None:
+    def grad(self, value: R | Array | None) -> None:
         if isinstance(value, np.ndarray):
             value = self._wrap(value)
-        elif not (value is None or isinstance(value, Differentiable)):
+        elif not (value is None or isinstance(value, Core)):
             msg = f"a gradient is a tensor, an array or None, not {type(value).__name__}"
             raise TypeError(msg)
         self._grad = value
 
-    def backward(self, gradient: Tensor | Array | None = None, retain_graph: bool = False) -> None:
+    def backward(self, gradient: R | Array | None = None, retain_graph: bool = False) -> None:
         """Collect the gradient of this tensor in `.grad` of every leaf it was computed from: `GradTrack.backward`."""
         GradTrack.backward(self, gradient, retain_graph)
 
-    def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> RemovableHook:
+    def register_hook(self, hook: Callable[[R], R | None]) -> RemovableHook:
         """Have `hook` called with the gradient of this tensor in each backward; what it returns stands in for it.
 
         Of a leaf it sees the sum that is to be added to `.grad`. Hooks are called in the order of their registration.
@@ -106,7 +70,7 @@ class Differentiable:
             changed = hook(wrap(gradient))
             if changed is None:
                 return None
-            if not isinstance(changed, Differentiable):
+            if not isinstance(changed, Core):
                 msg = f"a hook returns a tensor or None, not {type(changed).__name__}"
                 raise TypeError(msg)
             if changed.data.shape != gradient.shape:

@@ -6,58 +6,47 @@ over a copy that was written to, with its gradient: GraphError for a leaf that r
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, Self
+from collections.abc import Iterator
+from typing import Any, Generic, Self
 
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
-from numpy.typing import NDArray
 
 from trainstation.errors import ShapeError
 from trainstation.gradtrack import is_grad_enabled
-from trainstation.ops import indexing
-
-if TYPE_CHECKING:
-    from trainstation.tensor import Tensor
+from trainstation.ops import elementwise, indexing
+from trainstation.tensor.core import Core, R
 
 
 def _plain(index: Any) -> Any:
     """Return an index of arrays for one of tensors."""
     if isinstance(index, tuple):
-        return tuple(part.data if isinstance(part, Indexed) else part for part in index)
-    return index.data if isinstance(index, Indexed) else index
+        return tuple(part.data if isinstance(part, Core) else part for part in index)
+    return index.data if isinstance(index, Core) else index
 
 
-class Indexed:
-    """What `Tensor` inherits; it supplies the array, and `_apply`, which runs an operation and records it."""
+class Indexing(Core[R], Generic[R]):
+    """The part of `Tensor` that reads and writes some of its elements."""
 
     __slots__ = ()
 
-    data: NDArray[Any]
-    _requires_grad: bool
-    _apply: Callable[..., Tensor]
-    _become: Callable[[Tensor], Self]
-    _bump_version: Callable[[], None]
-    _operand: Callable[[Any], Any]
-    masked_fill: Callable[[Any, Any], Tensor]
-
-    def __getitem__(self, index: Any) -> Tensor:
+    def __getitem__(self, index: Any) -> R:
         return self._apply(indexing.getitem, self, index=_plain(index))
 
     def __len__(self) -> int:
         return len(self.data)
 
-    def __iter__(self) -> Iterator[Tensor]:
+    def __iter__(self) -> Iterator[R]:
         if self.data.ndim == 0:
             msg = "a 0-d tensor has no rows to iterate over"
             raise TypeError(msg)
         return (self[row] for row in range(len(self.data)))
 
-    def select(self, dim: int, index: int) -> Tensor:
+    def select(self, dim: int, index: int) -> R:
         """Return the slice at an integer along `dim`, a view without that dim; IndexError if it is not there."""
         return self[(slice(None),) * normalize_axis_index(dim, self.data.ndim) + (int(index),)]
 
-    def narrow(self, dim: int, start: int, length: int) -> Tensor:
+    def narrow(self, dim: int, start: int, length: int) -> R:
         """Return the slices start .. start + length - 1 along `dim`, a view.
 
         Raises:
@@ -76,36 +65,36 @@ class Indexed:
             raise ValueError(msg)
         return self[(slice(None),) * dim + (slice(start, start + length),)]
 
-    def gather(self, dim: int, index: Any) -> Tensor:
+    def gather(self, dim: int, index: Any) -> R:
         """Return, at each place of `index`, the element there, but for `dim`, where the integer found says which one.
 
         The index has as many dimensions, and is nowhere longer but along `dim`.
         """
         return self._apply(indexing.gather, self, self._operand(index), dim=dim)
 
-    def take_along_dim(self, indices: Any, dim: int | None = None) -> Tensor:
+    def take_along_dim(self, indices: Any, dim: int | None = None) -> R:
         """`gather` with indices that broadcast; without a dim, of the flat tensor."""
         return self._apply(indexing.take_along_dim, self, self._operand(indices), dim=dim)
 
-    def index_select(self, dim: int, index: Any) -> Tensor:
+    def index_select(self, dim: int, index: Any) -> R:
         """Return the slices along `dim` that a vector of integers names."""
         return self._apply(indexing.index_select, self, self._operand(index), dim=dim)
 
-    def index_add(self, dim: int, index: Any, source: Any, *, alpha: float = 1) -> Tensor:
+    def index_add(self, dim: int, index: Any, source: Any, *, alpha: float = 1) -> R:
         """Return a copy; alpha times source's slices are added to those along `dim` that a vector of integers names."""
         return self._apply(indexing.index_add, self, self._operand(index), self._operand(source), dim=dim, alpha=alpha)
 
-    def index_fill(self, dim: int, index: Any, value: Any) -> Tensor:
+    def index_fill(self, dim: int, index: Any, value: Any) -> R:
         """Return a copy; the slices along `dim` that a vector of integers names are filled with a number."""
         chosen = np.zeros(self.data.shape, bool)
         indexing.write(chosen, (slice(None),) * normalize_axis_index(dim, self.data.ndim) + (_plain(index),), True)
-        return self.masked_fill(chosen, value)
+        return self._apply(elementwise.masked_fill, self, self._operand(chosen), self._operand(value))
 
     # In place
 
     def __setitem__(self, index: Any, value: Any) -> None:
         value, index = self._operand(value), _plain(index)
-        is_tensor = isinstance(value, Indexed)
+        is_tensor = isinstance(value, Core)
         if is_grad_enabled() and (self._requires_grad or (is_tensor and value._requires_grad)):
             self._become(self._apply(indexing.setitem, self, value, index=index))
         else:
@@ -132,7 +121,7 @@ class Indexed:
 
     def masked_fill_(self, mask: Any, value: Any) -> Self:
         """`masked_fill` in place."""
-        return self._become(self.masked_fill(mask, value))
+        return self._become(self._apply(elementwise.masked_fill, self, self._operand(mask), self._operand(value)))
 
     def index_fill_(self, dim: int, index: Any, value: Any) -> Self:
         """`index_fill` in place."""

@@ -3,30 +3,21 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
-from typing import Any, Self
+from typing import Any, Generic, Self
 
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import DTypeLike
 
 from trainstation.errors import GraphError
-from trainstation.tensor.conversion import Conversion
+from trainstation.ops import conversion
+from trainstation.tensor.core import Array, Core, R
 
-Array = NDArray[Any]
 
-
-class Interchange(Conversion):
-    """What `Tensor` inherits; it supplies the array, and `_adopt`, which starts a tensor anew from one."""
+class Interchange(Core[R], Generic[R]):
+    """The part of `Tensor` that gives it as something else, and makes it from that."""
 
     __slots__ = ()
-
-    _requires_grad: bool
-    _grad: Any
-    _node: Any
-    _version: list[int]
-    _adopt: Callable[[Array], None]
-    requires_grad_: Callable[[bool], Any]
 
     # As an array
 
@@ -153,3 +144,62 @@ class Interchange(Conversion):
         made.__setstate__(copy.deepcopy(self.__getstate__(), memo))
         made._grad = copy.deepcopy(self._grad, memo)
         return made  # type: ignore[no-any-return]  # likewise
+
+
+class Conversion(Core[R], Generic[R]):
+    """A tensor as a tensor: copies, in its own dtype and in others. Apart, for methods are named as types are."""
+
+    __slots__ = ()
+
+    def clone(self) -> R:
+        """Return a copy, through which the gradient passes."""
+        return self._apply(conversion.to, self)
+
+    # Other dtypes: the tensor itself if it has the dtype already. From float to float the gradient comes back.
+
+    def to(self, dtype: DTypeLike | R) -> R:
+        """Convert to a dtype, or to that of another tensor.
+
+        Raises:
+            TypeError: a tensor cannot hold the dtype.
+
+        """
+        wanted = np.dtype(dtype.data.dtype if isinstance(dtype, Core) else dtype)
+        if wanted.kind not in "fbiu":
+            msg = f"a tensor holds floats, integers or bools, not {wanted}"
+            raise TypeError(msg)
+        if wanted == self.data.dtype:
+            return self  # type: ignore[return-value]  # which is a Tensor
+        if wanted.kind != "f":
+            return self._wrap(self.data.astype(wanted))
+        return self._apply(conversion.to, self, dtype=wanted)
+
+    type_as = to
+
+    def type(self, dtype: DTypeLike) -> R:
+        """Convert to a dtype, as `to` does."""
+        return self.to(dtype)
+
+    def half(self) -> R:
+        """Convert to float16."""
+        return self.to(np.float16)
+
+    def float(self) -> R:
+        """Convert to float32."""
+        return self.to(np.float32)
+
+    def double(self) -> R:
+        """Convert to float64."""
+        return self.to(np.float64)
+
+    def int(self) -> R:
+        """Convert to int32."""
+        return self.to(np.int32)
+
+    def long(self) -> R:
+        """Convert to int64."""
+        return self.to(np.int64)
+
+    def bool(self) -> R:
+        """Convert to bools: whether it is not 0."""
+        return self.to(np.bool_)
