@@ -26,7 +26,7 @@ from trainstation.bench.resume import known_rows, unfinished
 from trainstation.bench.session import Session
 from trainstation.cli_common import stem
 from trainstation.cli_speed import race
-from trainstation.plugins import find_optimizer
+from trainstation.registry.lookup import find_optimizer
 
 OUT = Path(__file__).parent / "reference"
 PACKED = "reference.jsonl.xz"

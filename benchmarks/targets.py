@@ -29,7 +29,7 @@ from trainstation.bench.rows import Trial, environment
 from trainstation.bench.training import Job
 from trainstation.bench.workers import run_jobs
 from trainstation.jsonable import jsonable
-from trainstation.plugins import find_optimizer
+from trainstation.registry.lookup import find_optimizer
 
 NAMES = ("sgd", "adam", "adamw", "nadam")
 POINTS = PROFILES["standard"].trials

@@ -10,7 +10,7 @@ from trainstation.bench.ledger import Ledger
 from trainstation.bench.rows import Diagnostic, Run, Speed, environment
 from trainstation.bench.search import box_of, points
 from trainstation.bench.stats import Interval
-from trainstation.plugins import find_optimizer
+from trainstation.registry.lookup import find_optimizer
 
 NAMES = ("adam", "adamw", "sgd", "rmsprop")
 HOSTILE = """"'></td></svg></title><script>alert(1)</script><img src=x onerror="alert(2)">&amp;"""

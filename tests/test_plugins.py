@@ -8,8 +8,8 @@ import fakes
 import pytest
 
 import trainstation as ts
-from trainstation import plugins
 from trainstation.bench.problems import BUILTIN, find_problems
+from trainstation.registry import lookup
 from trainstation.testing import isolated_plugins
 
 SPEC = "ts.OptimizerSpec({}, 'json:JSONDecoder')"
@@ -34,13 +34,13 @@ BROKEN = {
 @pytest.fixture
 def fresh(tmp_path):
     """Discovery that has not begun, with only `tmp_path` on its path."""
-    with isolated_plugins(tmp_path / "site"):
-        yield plugins._plugins
+    with isolated_plugins(tmp_path / "site") as plugins:
+        yield plugins
 
 
 def states():
     """Return what came of each distribution that has one plugin."""
-    return {plugin.distribution: plugin.state for plugin in plugins.list_plugins()}
+    return {plugin.distribution: plugin.state for plugin in lookup.list_plugins()}
 
 
 def test_an_installed_plugin_is_found(tmp_path):
@@ -159,7 +159,7 @@ def test_a_plugin_cannot_change_what_a_builtins_name_means(tmp_path, fresh):
 
 
 def test_our_own_entry_point_is_not_registered_twice(tmp_path, fresh):
-    fakes.distribution(tmp_path, "trainstation", "9.9", points={"builtin": "trainstation.builtin"})
+    fakes.distribution(tmp_path, "trainstation", "9.9", points={"builtin": "trainstation.registry.builtin"})
     assert ts.list_optimizers() == ["adam", "adamw", "rmsprop", "sgd"]
     assert ts.list_optimizers(origin="plugin") == []
     assert states() == {}
@@ -302,7 +302,7 @@ def test_which_broken_plugin_a_name_was_meant_to_come_from(tmp_path, fresh, name
     fakes.distribution(tmp_path, "trainstation-puma", "3.0", points={"puma": "no_such_puma"})
     with pytest.warns(ts.PluginWarning), pytest.raises(ts.UnknownOptimizerError):
         ts.get_optimizer(name)
-    broken = plugins.broken_plugin(name)
+    broken = lookup.broken_plugin(name)
     assert broken.startswith("the plugin 'puma' of trainstation-puma 3.0 is left out") if found else broken == ""
 
 
@@ -314,11 +314,11 @@ def test_only_what_the_environment_names(tmp_path):
         fakes.good(tmp_path, name, f"zoo_{name[:3]}", f"module_{name[:3]}")
     code = """
         import json, sys, warnings, trainstation as ts
-        from trainstation import plugins
+        from trainstation.registry import lookup
         warnings.simplefilter("ignore")
         names = ts.list_optimizers("zoo_*")
         modules = [name for name in sys.modules if name.startswith("module_")]
-        states = {each.distribution: f"{each.state} {each.error}" for each in plugins.list_plugins()}
+        states = {each.distribution: f"{each.state} {each.error}" for each in lookup.list_plugins()}
         try:
             ts.get_optimizer("two")
         except ts.UnknownOptimizerError as error:
@@ -422,7 +422,7 @@ def test_a_plugin_may_bring_problems(tmp_path, fresh):
         problems = find_problems()
     assert list(problems) == [*BUILTIN, "evil/mnist5k_mlp", "fox-one/fox", "fox-two/fox", "x", "zebra"]
     assert problems["mnist5k_mlp"].summary != "fake"
-    broken = {plugin.distribution: plugin.error for plugin in plugins.list_plugins() if plugin.state == "broken"}
+    broken = {plugin.distribution: plugin.error for plugin in lookup.list_plugins() if plugin.state == "broken"}
     assert broken == {
         "torn": "TypeError: trainstation_problems() must return a list of Problems, not 3",
         "worn": "ZeroDivisionError: division by zero",
@@ -437,7 +437,7 @@ def test_a_target_that_is_no_optimizer_is_found_when_asked_for(tmp_path, fresh):
     )
     fakes.distribution(tmp_path, "zoo", module="zoo_json", code=code)
     assert states() == {"zoo": "ok"}
-    [info] = plugins.list_plugins(load=True)
+    [info] = lookup.list_plugins(load=True)
     assert info.state == "broken"
     assert states() == {"zoo": "ok"}  # the others can be used
     assert info.error.startswith(

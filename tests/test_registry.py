@@ -9,8 +9,9 @@ import pytest
 
 import trainstation as ts
 from trainstation.jsonable import jsonable
-from trainstation.plugins import find_optimizer
-from trainstation.registry import Entry, OptimizerInfo, OptimizerSpec, Registry, normalize, project
+from trainstation.registry import OptimizerInfo, OptimizerSpec
+from trainstation.registry.lookup import find_optimizer
+from trainstation.registry.names import Entry, Registry, normalize, project
 
 
 class Plain(ts.optimizers.SGD):

@@ -13,6 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from trainstation import kernels, nn, optimizers, random
+from trainstation.create import create_optimizer
 from trainstation.errors import (
     CheckpointError,
     DuplicateOptimizerError,
@@ -29,20 +30,21 @@ from trainstation.errors import (
     UnlinkedParameterError,
 )
 from trainstation.gradtrack import GradTrack, NoGradTrack, enable_grad, is_grad_enabled, no_grad, set_grad_enabled
-from trainstation.hookspecs import hookimpl
 from trainstation.kernels import get_num_threads, set_num_threads
 from trainstation.optimizers import EMA, SWA, accumulate, clip_grad_norm_, clip_grad_value_
 from trainstation.param_groups import param_groups_layer_decay, param_groups_weight_decay
-from trainstation.plugins import (
-    create_optimizer,
+from trainstation.random import manual_seed
+from trainstation.registry import (
+    OptimizerInfo,
+    OptimizerSpec,
+    builtin,
     get_optimizer,
+    hookimpl,
     list_optimizers,
     optimizer_info,
     register_optimizer,
     unregister_optimizer,
 )
-from trainstation.random import manual_seed
-from trainstation.registry import OptimizerInfo, OptimizerSpec
 from trainstation.tensor import Tensor, tensor
 from trainstation.tensor.functions import cat, chunk, einsum, from_dlpack, grad, maximum, minimum, split, stack, where
 
@@ -53,6 +55,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 # Pickles and metadata of versions in which these modules lay elsewhere name them so.
+sys.modules[f"{__name__}.builtin"] = builtin
 sys.modules[f"{__name__}.generators"] = random
 
 # Imported when they are first asked for: who steps an optimizer need not wait for them.

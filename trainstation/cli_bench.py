@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from trainstation import plugins
 from trainstation.bench import machine
 from trainstation.cli_common import (
     Failure,
@@ -24,6 +23,7 @@ from trainstation.cli_common import (
     output,
     stem,
 )
+from trainstation.registry import lookup
 
 if TYPE_CHECKING:
     from trainstation.bench.plan import Plan
@@ -176,7 +176,7 @@ def _run(
     with output(as_json) as stdout:
         for name in names:
             look_up(name)
-        chosen = list(dict.fromkeys(map(plugins.label_of, names))) or choose()
+        chosen = list(dict.fromkeys(map(lookup.label_of, names))) or choose()
         problems, jobs = _problems(pattern, plan), min(jobs, machine.cores())
         plan = share(plan, chosen, len(problems), jobs) if by_clock else replace(plan, names=tuple(chosen))
         begun = None if fresh else unfinished(out, asked_for(plan, problems))

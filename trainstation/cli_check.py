@@ -49,7 +49,7 @@ def check(context: click.Context, names: tuple[str, ...], as_json: bool) -> None
 
 def _subject(text: str) -> Subject:
     """Return what is to be checked; fail for a name or an option that is unknown."""
-    from trainstation.bench.entrants import parse
+    from trainstation.create import parse
     from trainstation.testing.subject import Subject
 
     look_up(text.partition(":")[0])

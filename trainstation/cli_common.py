@@ -17,8 +17,8 @@ from uuid import uuid4
 import click
 
 import trainstation as ts
-from trainstation import plugins
 from trainstation.bench import OUT
+from trainstation.registry import lookup
 
 if TYPE_CHECKING:
     from trainstation.registry import OptimizerInfo
@@ -82,7 +82,7 @@ def look_up(name: str) -> OptimizerInfo:
     try:
         return ts.optimizer_info(name)
     except ts.UnknownOptimizerError as error:
-        broken = plugins.broken_plugin(name)
+        broken = lookup.broken_plugin(name)
         if not broken:
             raise Failure(str(error)) from error
         text = f"{name!r} cannot be used: {broken}"
@@ -95,7 +95,7 @@ def look_up(name: str) -> OptimizerInfo:
 
 def cannot_be_used(name: str, error: Exception) -> str:
     """Say that an optimizer of this name could not be imported, and whose it is."""
-    entry = plugins.find_optimizer(name)
+    entry = lookup.find_optimizer(name)
     return f"{name!r} of {entry.distribution} {entry.version} cannot be used: {type(error).__name__}: {error}"
 
 

@@ -13,9 +13,10 @@ from pathlib import Path
 
 import click
 
-from trainstation import builtin, kernels
+from trainstation import kernels
 from trainstation.cli_common import Failure, as_json
-from trainstation.registry import normalize
+from trainstation.registry import builtin
+from trainstation.registry.names import normalize
 
 __all__ = ["new"]
 

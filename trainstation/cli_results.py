@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from trainstation import plugins
 from trainstation.bench import command_line
 from trainstation.cli_common import Failure, as_json, needs_the_extra, out_folder, output
 from trainstation.errors import UnknownOptimizerError
 from trainstation.jsonable import jsonable
+from trainstation.registry import lookup
 
 if TYPE_CHECKING:
     from trainstation.bench.ledger import Ledger
@@ -87,7 +87,7 @@ def compare(a: str, b: str, track: str | None, out: Path, as_json: bool) -> None
 def _optimizers(a: str, b: str) -> tuple[str, str] | None:
     """Return the registered names that two words mean; None if one means none."""
     try:
-        return plugins.label_of(a), plugins.label_of(b)
+        return lookup.label_of(a), lookup.label_of(b)
     except UnknownOptimizerError:
         return None
 

@@ -13,7 +13,7 @@ from trainstation.bench.cases import SHAPES, Case, make_cases, parse_sizes
 from trainstation.cli_common import Failure, as_json, endings, look_up, needs_the_extra, out_folder, output, stem
 
 if TYPE_CHECKING:
-    from trainstation.bench.entrants import Entrant
+    from trainstation.create import Entrant
 
 __all__ = ["race", "speed"]
 
@@ -114,7 +114,7 @@ def race(
 
 def _admit(names: Sequence[str]) -> tuple[list[Entrant], dict[str, str]]:
     """Return who can take part, and who is absent, and why; fail for a name or an option that is unknown."""
-    from trainstation.bench.entrants import parse
+    from trainstation.create import parse
 
     entrants, absent = {}, {}
     for name in names:

@@ -11,8 +11,8 @@ from threadpoolctl import threadpool_limits
 from trainstation.bench import provenance
 from trainstation.bench.problems import BUILTIN, data, tables
 from trainstation.bench.provenance import code_hash, meaning, problem_version
+from trainstation.create import create_optimizer
 from trainstation.optimizers import SGD, Adam, AdamW
-from trainstation.plugins import create_optimizer
 
 SMALL = [name for name in BUILTIN if name != "gpt_shakespeare"]
 

@@ -15,10 +15,11 @@ from hypothesis import strategies as st
 import trainstation as ts
 from trainstation.bench import OUT, entrants, machine, race
 from trainstation.bench.cases import cut, make_cases, parse_sizes, size_name
-from trainstation.bench.entrants import Parity, family, parse
+from trainstation.bench.entrants import Parity, family
 from trainstation.bench.probe import Bandwidth, Probe, probes
 from trainstation.bench.rows import Speed
 from trainstation.cli import main
+from trainstation.create import parse
 
 Adam = ts.optimizers.Adam
 

@@ -16,7 +16,7 @@ from trainstation.bench.problems import find_problems
 from trainstation.bench.provenance import code_hash, problem_version
 from trainstation.bench.score import standings
 from trainstation.bench.training import Job, run_trial
-from trainstation.plugins import find_optimizer, list_optimizers
+from trainstation.registry.lookup import find_optimizer, list_optimizers
 
 ROWS = Path(__file__).parents[2] / "benchmarks" / "reference"
 STANDARD = PROFILES["standard"]

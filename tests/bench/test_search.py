@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 import trainstation as ts
 from trainstation.bench import search
-from trainstation.registry import Entry, OptimizerSpec
+from trainstation.registry import OptimizerSpec
+from trainstation.registry.names import Entry
 
 BOX = {"momentum": [0.9, 0.95, 0.98], "lr": (1e-3, 1.0), "nesterov": [False, True]}
 intervals = st.tuples(st.floats(1e-9, 1e9), st.floats(1.01, 1e6)).map(lambda pair: (pair[0], pair[0] * pair[1]))

@@ -11,7 +11,7 @@ from toys import QUADRATIC, Quadratic, trial_of
 import trainstation as ts
 from trainstation.bench import rates as rates_module
 from trainstation.bench import training
-from trainstation.plugins import find_optimizer
+from trainstation.registry.lookup import find_optimizer
 
 
 class Poisons(ts.optimizers.SGD):

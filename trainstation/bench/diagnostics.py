@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainstation.bench import rows, search
-from trainstation.plugins import create_optimizer, find_optimizer, label_of
+from trainstation.create import create_optimizer
+from trainstation.registry.lookup import find_optimizer, label_of
 from trainstation.tensor import Tensor
 
 __all__ = ["DIAGNOSTICS", "Diagnostic", "diagnose"]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ast
-import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,63 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainstation.bench.cases import Shapes, cut
-from trainstation.plugins import create_optimizer, find_optimizer, get_optimizer, label_of, list_optimizers
+from trainstation.create import Entrant
+from trainstation.registry.lookup import find_optimizer, get_optimizer, list_optimizers
 from trainstation.tensor import Tensor
 
-__all__ = ["Entrant", "Parity", "bare", "draw", "family", "link", "parse", "state_bytes"]
+__all__ = ["Parity", "bare", "draw", "family", "link", "state_bytes"]
 
 Array = NDArray[Any]
 STEPS = 10
 CHECKED = 2**18  # elements; of more, tensors are cut for the check
 RARE = 0.001  # of the elements
-
-
-@dataclass(frozen=True, slots=True)
-class Entrant:
-    """An optimizer with options, as it was asked for."""
-
-    label: str
-    name: str
-    options: dict[str, Any]
-
-    @property
-    def is_peer(self) -> bool:
-        """Whether it is somebody else's, to be compared with."""
-        return "peer" in find_optimizer(self.name).spec.tags
-
-    def make(self, parameters: Sequence[Any] | None) -> Any:
-        """Return the optimizer of these parameters."""
-        return create_optimizer(self.name, parameters, **self.options)
-
-
-def parse(text: str) -> Entrant:
-    """Read NAME or NAME:key=value,key=value; a value is a Python literal, or else a string.
-
-    >>> parse("AdamW:state_dtype=8bit,betas=(0.9,0.99)")
-    Entrant(label='adamw:state_dtype=8bit,betas=(0.9,0.99)', name='adamw', options={'state_dtype': '8bit', 'betas': (0.9, 0.99)})
-
-    Raises:
-        UnknownOptimizerError, DuplicateOptimizerError: see `trainstation.get_optimizer`.
-        ValueError: the options are not of this form.
-
-    """  # noqa: E501
-    name, _, rest = text.partition(":")
-    options = {}
-    for part in re.split(r",(?=\w+=)", rest) if rest else ():
-        key, equals, value = part.partition("=")
-        if not key.isidentifier() or not equals:
-            msg = f"{part!r} of {text!r} is no option; write NAME:key=value,key=value"
-            raise ValueError(msg)
-        options[key] = _literal(value)
-    label = label_of(name)
-    return Entrant(f"{label}:{rest}" if rest else label, label, options)
-
-
-def _literal(text: str) -> Any:
-    try:
-        return ast.literal_eval(text)
-    except (ValueError, SyntaxError):
-        return text
 
 
 def family(rule: str, options: str = "") -> list[str]:

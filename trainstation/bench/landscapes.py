@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from trainstation.bench import rows, search
-from trainstation.plugins import create_optimizer, find_optimizer, label_of
+from trainstation.create import create_optimizer
+from trainstation.registry.lookup import find_optimizer, label_of
 from trainstation.tensor import Tensor
 
 __all__ = ["LANDSCAPES", "Landscape", "walk"]

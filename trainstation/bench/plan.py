@@ -11,7 +11,7 @@ from trainstation.bench import search
 from trainstation.bench.problems import Problem
 from trainstation.bench.rows import Trial
 from trainstation.bench.training import Job
-from trainstation.plugins import find_optimizer, list_optimizers
+from trainstation.registry.lookup import find_optimizer, list_optimizers
 
 __all__ = ["BUILTINS", "PROFILES", "Plan", "asked_for", "best_of", "choose", "share"]
 

@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 import trainstation as ts
 from trainstation.bench import race_report, stats
 from trainstation.bench.cases import Case, Shapes, cut
-from trainstation.bench.entrants import CHECKED, Entrant, Parity, bare, draw, link, state_bytes
+from trainstation.bench.entrants import CHECKED, Parity, bare, draw, link, state_bytes
 from trainstation.bench.judge import judge
 from trainstation.bench.machine import Others
 from trainstation.bench.output import Output, counted
@@ -23,7 +23,8 @@ from trainstation.bench.probe import probes
 from trainstation.bench.rows import Env, Speed, environment
 from trainstation.bench.speed import Contender, Flush, Timing, measure
 from trainstation.bench.writer import OutputError
-from trainstation.plugins import find_optimizer
+from trainstation.create import Entrant
+from trainstation.registry.lookup import find_optimizer
 
 __all__ = ["Race"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from trainstation.registry import Entry
+from trainstation.registry.names import Entry
 from trainstation.schedules import Cosine, Joined, Linear, Schedule
 
 __all__ = ["SCHEDULES", "schedule_of"]

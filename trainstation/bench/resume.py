@@ -16,7 +16,7 @@ from trainstation.bench.rows import Trial
 from trainstation.bench.training import Job
 from trainstation.bench.writer import is_written_to
 from trainstation.jsonable import jsonable
-from trainstation.plugins import find_optimizer, label_of
+from trainstation.registry.lookup import find_optimizer, label_of
 
 __all__ = ["Begun", "Kept", "known_rows", "unfinished"]
 

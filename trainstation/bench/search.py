@@ -9,8 +9,9 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from trainstation.registry import Entry, OptimizerInfo
-from trainstation.spaces import Side, Space, around
+from trainstation.registry import OptimizerInfo
+from trainstation.registry.names import Entry
+from trainstation.registry.spaces import Side, Space, around
 
 __all__ = ["box_of", "edges", "points", "rates"]
 

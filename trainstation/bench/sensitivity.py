@@ -14,7 +14,7 @@ from trainstation.bench import search
 from trainstation.bench.cells import Cell, cells
 from trainstation.bench.plan import best_of
 from trainstation.bench.rows import Trial
-from trainstation.spaces import Space
+from trainstation.registry.spaces import Space
 
 __all__ = ["RatePoint", "Sensitivity", "expected_best", "sensitivity"]
 

@@ -24,7 +24,7 @@ from trainstation.bench.resume import Kept
 from trainstation.bench.training import Job, one_thread
 from trainstation.bench.workers import run_jobs
 from trainstation.bench.writer import OutputError
-from trainstation.plugins import find_optimizer
+from trainstation.registry.lookup import find_optimizer
 
 __all__ = ["Session"]
 

@@ -22,8 +22,9 @@ from trainstation.bench.problems import Problem
 from trainstation.bench.provenance import code_hash, problem_version
 from trainstation.bench.rates import SCHEDULES, schedule_of
 from trainstation.bench.rows import Point, Trial, reason_of
-from trainstation.plugins import create_optimizer, find_optimizer, label_of
-from trainstation.registry import Entry
+from trainstation.create import create_optimizer
+from trainstation.registry.lookup import find_optimizer, label_of
+from trainstation.registry.names import Entry
 
 __all__ = ["Job", "Progress", "lost_trial", "one_thread", "run_trial", "seed_of"]
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from trainstation import plugins
 from trainstation.errors import CheckpointError
 from trainstation.optimizers.groups import describe
+from trainstation.registry.lookup import entry_of
 
 if TYPE_CHECKING:
     from trainstation.nn import Module
@@ -58,7 +58,7 @@ def class_of(optimizer: Optimizer) -> str:
 def described(optimizer: Optimizer) -> dict[str, Any]:
     """Return name and distribution of an optimizer, from what is registered already; nothing is imported."""
     kind = type(optimizer)
-    entry = plugins.entry_of(kind)
+    entry = entry_of(kind)
     if entry is not None:
         return {"name": entry.spec.name, "distribution": entry.distribution}
     package = kind.__module__.partition(".")[0]

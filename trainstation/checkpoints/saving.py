@@ -14,9 +14,9 @@ from trainstation.checkpoints.layout import FORMAT
 from trainstation.checkpoints.naming import class_of, described, names_of
 from trainstation.checkpoints.trees import pack
 from trainstation.errors import CheckpointError
-from trainstation.installed import core_version
 from trainstation.optimizers import Optimizer
 from trainstation.optimizers.links import settings_of
+from trainstation.registry.installed import core_version
 
 if TYPE_CHECKING:
     from trainstation.nn import Module

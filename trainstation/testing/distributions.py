@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from trainstation import plugins
-from trainstation.discovery import Plugins
+from trainstation.registry.discovery import Plugins
+from trainstation.registry.lookup import installed_in
 
 __all__ = ["fake_distribution", "isolated_plugins"]
 
@@ -52,19 +52,18 @@ def fake_distribution(
 
 
 @contextmanager
-def isolated_plugins(*folders: Path) -> Iterator[None]:
+def isolated_plugins(*folders: Path) -> Iterator[Plugins]:
     """See only the built-ins and what is installed in these folders, and forget both afterwards.
 
     What scripts have registered is out of sight meanwhile, too. For one thread: the registry is the process's.
     """
     paths = [str(folder) for folder in folders]
-    former, modules, path = plugins._plugins, set(sys.modules), list(sys.path)
-    plugins._plugins = Plugins(paths)
+    modules, path = set(sys.modules), list(sys.path)
     sys.path[:0] = paths
     try:
-        yield
+        with installed_in(paths) as plugins:
+            yield plugins
     finally:
-        plugins._plugins = former
         sys.path[:] = path
         for name in set(sys.modules) - modules:
             file = getattr(sys.modules[name], "__file__", None) or ""

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from trainstation.plugins import get_optimizer
+from trainstation.registry.lookup import get_optimizer
 from trainstation.tensor import Tensor
 
 __all__ = ["check_reference"]

@@ -9,7 +9,7 @@ from inspect import signature
 from typing import Any
 
 from trainstation.optimizers import Optimizer
-from trainstation.plugins import find_optimizer
+from trainstation.registry.lookup import find_optimizer
 from trainstation.tensor import Tensor
 from trainstation.testing.runs import draw, run
 from trainstation.testing.verdicts import Result

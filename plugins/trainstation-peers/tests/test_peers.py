@@ -13,7 +13,8 @@ from threadpoolctl import threadpool_limits
 from trainstation_peers import PIP
 
 import trainstation as ts
-from trainstation.bench.entrants import Parity, bare, link, parse
+from trainstation.bench.entrants import Parity, bare, link
+from trainstation.create import parse
 
 NAMES = ts.list_optimizers(tags="peer")
 INSTALLED = [name for name in NAMES if find_spec(name.partition(".")[0])]

@@ -15,8 +15,8 @@ from trainstation.bench.page.sections import Download, Part, Section, absent
 from trainstation.bench.page.table import Cell, Table, number
 from trainstation.bench.rows import Diagnostic, Row, Trial, to_json
 from trainstation.errors import DuplicateOptimizerError, UnknownOptimizerError
-from trainstation.plugins import find_optimizer
-from trainstation.spaces import Side, Space
+from trainstation.registry.lookup import find_optimizer
+from trainstation.registry.spaces import Side, Space
 
 __all__ = ["box", "configurations", "diagnostics", "failures", "raw"]
 

@@ -17,7 +17,7 @@ from trainstation.bench.page.svg import drawn, log_axis
 from trainstation.bench.page.table import matrix
 from trainstation.bench.rows import Trial
 from trainstation.bench.sensitivity import Sensitivity, expected_best, sensitivity
-from trainstation.spaces import Space
+from trainstation.registry.spaces import Space
 
 __all__ = ["expectation", "rates"]
 

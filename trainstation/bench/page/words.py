@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
-from trainstation.bench.problems.problem import PERCENT
 from trainstation.bench.stats import Interval
+from trainstation.registry.problem import PERCENT
 
 __all__ = ["around", "count", "figure", "metric", "ratio", "score", "seconds", "share"]
 

@@ -7,11 +7,11 @@ from collections import Counter
 from dataclasses import replace
 from functools import cache
 
-from trainstation import plugins
 from trainstation.bench.problems import images, synthetic, tables, text
 from trainstation.bench.problems.data import DATA, mnist_5k, shakespeare
 from trainstation.bench.problems.images import MnistMLP
-from trainstation.bench.problems.problem import Problem, Task
+from trainstation.registry.lookup import list_problems
+from trainstation.registry.problem import Problem, Task
 
 __all__ = ["BUILTIN", "MnistMLP", "Problem", "Task", "find_problems", "mnist_5k", "shakespeare"]
 
@@ -30,7 +30,7 @@ BUILTIN = {problem.name: replace(problem, target=_targets().get(problem.name)) f
 
 def find_problems() -> dict[str, Problem]:
     """Return all problems by name, the built-ins first; `distribution/name` is a plugin's if others have that name."""
-    given = plugins.list_problems(Problem)
+    given = list_problems()
     names = Counter([*BUILTIN, *(problem.name for problem, _ in given)])
     found = dict(BUILTIN)
     for problem, distribution in given:

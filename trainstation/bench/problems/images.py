@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from trainstation import nn
 from trainstation.bench.problems.data import Split, mnist_5k
-from trainstation.bench.problems.problem import Problem
 from trainstation.bench.problems.supervised import Classification, Supervised, dense
 from trainstation.nn import functional
+from trainstation.registry.problem import Problem
 from trainstation.tensor import Tensor
 
 __all__ = ["PROBLEMS", "MnistMLP"]

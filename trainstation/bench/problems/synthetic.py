@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainstation import random
-from trainstation.bench.problems.problem import Problem
+from trainstation.registry.problem import Problem
 from trainstation.tensor import Tensor
 
 __all__ = ["PROBLEMS"]

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from trainstation import nn, no_grad, random
 from trainstation.bench.problems.data import shakespeare
-from trainstation.bench.problems.problem import Problem
 from trainstation.nn import functional
+from trainstation.registry.problem import Problem
 from trainstation.tensor import Tensor
 
 __all__ = ["PROBLEMS", "Transformer", "characters", "foretell"]

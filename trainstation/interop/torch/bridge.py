@@ -249,7 +249,7 @@ def _remake(kind: type[Optimizer | Bridge] | str) -> Bridge:
     from trainstation.interop.torch import optimizer_class
 
     if isinstance(kind, str):
-        from trainstation.plugins import get_optimizer
+        from trainstation.registry.lookup import get_optimizer
 
         made = optimizer_class(get_optimizer(kind), kind)
     else:

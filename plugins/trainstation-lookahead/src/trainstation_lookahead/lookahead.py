@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from trainstation.create import create_optimizer
 from trainstation.errors import ShapeError
 from trainstation.kernels import copy_beside
 from trainstation.optimizers import Optimizer
 from trainstation.optimizers.groups import Parameter, describe, gradient_of, require
-from trainstation.plugins import create_optimizer
 
 __all__ = ["Lookahead"]
 

@@ -15,15 +15,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import pluggy
 
-from trainstation import builtin, hookspecs
 from trainstation.errors import PluginWarning
-from trainstation.installed import CORE, Installed, installed, named_in, search_path
-from trainstation.registry import Entry, OptimizerSpec, Registry, normalize, project
+from trainstation.registry import builtin, hookspecs
+from trainstation.registry.installed import CORE, Installed, installed, named_in, search_path
+from trainstation.registry.names import Entry, OptimizerSpec, Registry, normalize, project
+from trainstation.registry.problem import Problem
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
-
-    from trainstation.bench.problems import Problem
 
 __all__ = ["PluginInfo", "Plugins"]
 
@@ -251,14 +250,14 @@ class Plugins:
             infos.append(PluginInfo(found.name, found.distribution, found.version, state, gives, error))
         return infos
 
-    def problems(self, kind: type[Problem]) -> list[tuple[Problem, str]]:
+    def problems(self) -> list[tuple[Problem, str]]:
         """Return the problems of all plugins, each with its distribution; what is none is noted, and left out."""
         self.scan()
         problems = []
         for found in sorted(self._found, key=lambda found: project(found.distribution)):
             plugin = self._manager.get_plugin(f"{found.distribution}:{found.name}")
             try:
-                given = list(self._given("trainstation_problems", plugin, kind))
+                given = list(self._given("trainstation_problems", plugin, Problem))
                 problems += [(problem, found.distribution) for problem in given]
             except (Exception, SystemExit) as error:  # noqa: BLE001  # a stranger's code may raise anything
                 found.note(error)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from trainstation.hookspecs import hookimpl
-from trainstation.registry import OptimizerSpec
+from trainstation.registry.hookspecs import hookimpl
+from trainstation.registry.names import OptimizerSpec
 
 __all__ = ["trainstation_optimizers"]
 

@@ -2,32 +2,33 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-from trainstation.discovery import PluginInfo, Plugins
 from trainstation.errors import DuplicateOptimizerError
-from trainstation.installed import CORE, core_version
-from trainstation.registry import Entry, OptimizerInfo, OptimizerSpec
-from trainstation.spaces import Space
+from trainstation.registry.discovery import PluginInfo, Plugins
+from trainstation.registry.installed import CORE, core_version
+from trainstation.registry.names import Entry, OptimizerInfo, OptimizerSpec
+from trainstation.registry.problem import Problem
+from trainstation.registry.spaces import Space
 
 if TYPE_CHECKING:
-    from trainstation.bench.problems import Problem
     from trainstation.optimizers import Optimizer
 
 __all__ = [
     "broken_plugin",
-    "create_optimizer",
     "entry_of",
     "find_optimizer",
     "get_optimizer",
+    "installed_in",
     "label_of",
     "list_optimizers",
     "list_plugins",
     "list_problems",
     "optimizer_info",
     "register_optimizer",
+    "resolve",
     "unregister_optimizer",
 ]
 
@@ -45,66 +46,7 @@ def get_optimizer(name: str) -> type[Optimizer]:
         DuplicateOptimizerError: several plugins have.
 
     """
-    return _plugins.find(name).load()
-
-
-@overload
-def create_optimizer(name: str, params: None = None, **hyper: Any) -> Optimizer: ...
-
-
-@overload
-def create_optimizer(name: str, params: Iterable[Any], **hyper: Any) -> Any: ...
-
-
-def create_optimizer(name: str, params: Iterable[Any] | None = None, **hyper: Any) -> Any:
-    """Make an optimizer by name: `create_optimizer("adamw", model.parameters(), lr=3e-4)`.
-
-    Of torch parameters it is a `torch.optim.Optimizer`; see `trainstation.interop.torch`.
-
-    Raises:
-        UnknownOptimizerError, DuplicateOptimizerError: see `get_optimizer`.
-        TypeError: the optimizer has no such hyper-parameter.
-
-    """
-    entry = _plugins.find(name)
-    kind = entry.load()
-    if sys.modules.get("torch") is not None and params is not None:  # or there is no torch parameter
-        params, is_torch = _look_at(params)
-        if is_torch:
-            kind = _torch_class(kind, _plugins.registry.label(entry))
-    return kind(params, **{**(entry.spec.defaults or {}), **hyper})
-
-
-def _look_at(params: Iterable[Any]) -> tuple[Iterable[Any], bool]:
-    """Return the parameters, as a list if they can be read only once, and whether the first is torch's."""
-    if isinstance(params, sys.modules["torch"].nn.Module):
-        params = list(params.named_parameters()) or params  # without any, the native class refuses it
-    if isinstance(params, Iterator):
-        params = list(params)
-    first: Any = params
-    if isinstance(params, Collection) and not hasattr(params, "ndim"):
-        first = next(iter(params), None)
-        if isinstance(first, dict) and "params" in first:
-            groups: list[Any] = list(params)
-            for index, group in enumerate(groups):
-                if isinstance(group, dict) and "params" in group:
-                    inner, is_torch = _look_at(group["params"])
-                    groups[index] = {**group, "params": inner}
-            return groups, is_torch
-        if isinstance(first, tuple) and len(first) == 2:  # noqa: PLR2004  # a name and a parameter
-            first = first[1]
-    return params, isinstance(first, sys.modules["torch"].Tensor)
-
-
-def _torch_class(kind: type, name: str) -> type:
-    """Return the torch class of a native one; any other class as it is."""
-    from trainstation.optimizers import Optimizer
-
-    if not issubclass(kind, Optimizer):
-        return kind
-    from trainstation.interop.torch import optimizer_class
-
-    return optimizer_class(kind, name)
+    return resolve(name).load()
 
 
 def list_optimizers(
@@ -152,7 +94,7 @@ def find_optimizer(name: str) -> Entry:
         UnknownOptimizerError, DuplicateOptimizerError: see `get_optimizer`.
 
     """
-    entry = _plugins.find(name)
+    entry = resolve(name)
     if entry.origin == "builtin" and not entry.version:
         entry.version = core_version()
     return entry
@@ -160,7 +102,23 @@ def find_optimizer(name: str) -> Entry:
 
 def label_of(name: str) -> str:
     """Return the one spelling of a name under which `list_optimizers` lists its optimizer."""
-    return _plugins.registry.label(_plugins.find(name))
+    return _plugins.registry.label(resolve(name))
+
+
+def resolve(name: str) -> Entry:
+    """Return the entry that a name means; that of a built-in may not know its version yet, which takes a while."""
+    return _plugins.find(name)
+
+
+@contextmanager
+def installed_in(folders: Sequence[str]) -> Iterator[Plugins]:
+    """Have names mean the built-ins and what is installed in these folders, and nothing else, while it lasts."""
+    global _plugins  # noqa: PLW0603  # the one registry of the process
+    former, _plugins = _plugins, Plugins(folders)
+    try:
+        yield _plugins
+    finally:
+        _plugins = former
 
 
 def broken_plugin(name: str) -> str:
@@ -168,9 +126,9 @@ def broken_plugin(name: str) -> str:
     return _plugins.broken(name)
 
 
-def list_problems(kind: type[Problem]) -> list[tuple[Problem, str]]:
-    """Return the problems of all installed plugins, of this class, each with its distribution."""
-    return _plugins.problems(kind)
+def list_problems() -> list[tuple[Problem, str]]:
+    """Return the problems of all installed plugins, each with its distribution."""
+    return _plugins.problems()
 
 
 def list_plugins(*, load: bool = False) -> list[PluginInfo]:

@@ -13,7 +13,7 @@ from typing import Any
 
 from trainstation.errors import DuplicateOptimizerError, UnknownOptimizerError
 from trainstation.kernels import find_rule
-from trainstation.spaces import Side, Space, around, checked
+from trainstation.registry.spaces import Side, Space, around, checked
 
 __all__ = ["Entry", "OptimizerInfo", "OptimizerSpec", "Registry", "normalize", "project"]
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from trainstation.registry import project
+from trainstation.registry.names import project
 
 if TYPE_CHECKING:
     from importlib.metadata import Distribution, EntryPoint

@@ -15,8 +15,8 @@ import pluggy
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from trainstation.bench.problems import Problem
-    from trainstation.registry import OptimizerSpec
+    from trainstation.registry.names import OptimizerSpec
+    from trainstation.registry.problem import Problem
 
 __all__ = ["API_VERSION", "hookimpl", "hookspec"]
 
