@@ -24,8 +24,8 @@ from trainstation.bench.plan import PROFILES, Plan, asked_for, choose
 from trainstation.bench.problems import find_problems
 from trainstation.bench.resume import known_rows, unfinished
 from trainstation.bench.session import Session
-from trainstation.cli_common import stem
-from trainstation.cli_speed import race
+from trainstation.cli.common import stem
+from trainstation.cli.speed import race
 from trainstation.registry.lookup import find_optimizer
 
 OUT = Path(__file__).parent / "reference"

@@ -8,8 +8,8 @@ import click
 
 from trainstation.bench.cases import SHAPES, make_cases, parse_sizes
 from trainstation.bench.entrants import family
-from trainstation.cli_common import out_folder
-from trainstation.cli_speed import race
+from trainstation.cli.common import out_folder
+from trainstation.cli.speed import race
 
 # What is compared; sgd is of interest with its momentum.
 RULES = {"adam": "", "adamw": "", "sgd": "momentum=0.9", "rmsprop": ""}

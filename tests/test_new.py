@@ -13,7 +13,7 @@ import fakes
 import pytest
 from click.testing import CliRunner
 
-from trainstation import cli_new
+from trainstation.cli import new as command
 
 LION = Path(__file__).parents[1] / "plugins" / "trainstation-lion"
 CLASSICS = LION.with_name("trainstation-classics")
@@ -35,7 +35,7 @@ def empty_folder(tmp_path, monkeypatch):
 
 def new(*arguments, code=0):
     """Run the command; stdout, or stderr if it fails."""
-    result = CliRunner().invoke(cli_new.new, arguments)
+    result = CliRunner().invoke(command.new, arguments)
     assert result.exit_code == code, result.output
     assert "Traceback" not in result.output
     return result.stdout if code == 0 else result.stderr
@@ -98,11 +98,11 @@ def test_the_rule_in_c_is_all_that_differs_and_its_build_is_lions():
 
 
 def test_what_a_linter_has_left_among_the_templates_is_not_written(monkeypatch, empty_folder):
-    copy = shutil.copytree(cli_new.TEMPLATES, empty_folder / "templates", ignore=shutil.ignore_patterns("*cache*"))
+    copy = shutil.copytree(command.TEMPLATES, empty_folder / "templates", ignore=shutil.ignore_patterns("*cache*"))
     for place in (".ruff_cache/0.1", "src/__pycache__"):
         (copy / "numpy" / place).mkdir(parents=True)
         (copy / "numpy" / place / "junk").write_bytes(b"\xff")
-    monkeypatch.setattr(cli_new, "TEMPLATES", copy)
+    monkeypatch.setattr(command, "TEMPLATES", copy)
     new("my_adam")
     assert list(texts("trainstation-my-adam")) == NUMPY
 
@@ -258,7 +258,7 @@ def test_what_is_half_written_is_taken_back(monkeypatch, raised, nth, folder, em
         return Full(file) if len(opened) == nth else file
 
     monkeypatch.setattr(Path, "open", opening)
-    said = CliRunner().invoke(cli_new.new, ["my_adam", folder])
+    said = CliRunner().invoke(command.new, ["my_adam", folder])
     assert len(opened) == nth
     assert said.exit_code == (2 if isinstance(raised, OSError) else 1)
     if isinstance(raised, OSError):

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from trainstation.cli_new import new
+from trainstation.cli.new import new
 
 ROOT = Path(__file__).parents[2]
 TUTORIAL = ROOT / "plugins" / "README.md"

@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 import trainstation as ts
-from trainstation.cli_check import check
+from trainstation.cli.check import check
 from trainstation.testing import CHECKS
 
 NAMES = [each.name for each in CHECKS]

@@ -10,7 +10,7 @@ import click
 
 from trainstation.bench import machine
 from trainstation.bench.cases import SHAPES, Case, make_cases, parse_sizes
-from trainstation.cli_common import Failure, as_json, endings, look_up, needs_the_extra, out_folder, output, stem
+from trainstation.cli.common import Failure, as_json, endings, look_up, needs_the_extra, out_folder, output, stem
 
 if TYPE_CHECKING:
     from trainstation.create import Entrant

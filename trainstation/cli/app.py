@@ -9,8 +9,8 @@ from typing import Any
 import click
 
 import trainstation as ts
-from trainstation import cli_bench, cli_check, cli_inspect, cli_new, cli_plugins, cli_results, cli_speed
-from trainstation.cli_common import Failure, as_json, plain
+from trainstation.cli import bench, check, inspect, new, plugins, results, speed
+from trainstation.cli.common import Failure, as_json, plain
 
 __all__ = ["main"]
 
@@ -55,17 +55,17 @@ def cpu(as_json: bool) -> None:
 
 
 for command in (
-    cli_bench.bench,
-    cli_bench.tune,
-    cli_check.check,
-    cli_inspect.inspect,
-    cli_new.new,
-    cli_plugins.info,
-    cli_plugins.list_,
-    cli_plugins.plugins,
-    cli_results.compare,
-    cli_results.problems,
-    cli_results.report,
-    cli_speed.speed,
+    bench.bench,
+    bench.tune,
+    check.check,
+    inspect.inspect,
+    new.new,
+    plugins.info,
+    plugins.list_,
+    plugins.plugins,
+    results.compare,
+    results.problems,
+    results.report,
+    speed.speed,
 ):
     main.add_command(command)

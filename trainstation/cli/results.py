@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from trainstation.bench import command_line
-from trainstation.cli_common import Failure, as_json, needs_the_extra, out_folder, output
+from trainstation.cli.common import Failure, as_json, needs_the_extra, out_folder, output
 from trainstation.errors import UnknownOptimizerError
 from trainstation.jsonable import jsonable
 from trainstation.registry import lookup

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from trainstation.cli_common import Failure, as_json, look_up, output
+from trainstation.cli.common import Failure, as_json, look_up, output
 from trainstation.jsonable import jsonable
 
 if TYPE_CHECKING:

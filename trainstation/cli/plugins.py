@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import trainstation as ts
-from trainstation.cli_common import as_json, cannot_be_used, complete_name, look_up, output, plain
+from trainstation.cli.common import as_json, cannot_be_used, complete_name, look_up, output, plain
 from trainstation.jsonable import jsonable
 from trainstation.registry import lookup as discovered
 from trainstation.registry.names import ORIGINS

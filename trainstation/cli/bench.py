@@ -12,7 +12,7 @@ import click
 from click.core import ParameterSource
 
 from trainstation.bench import machine
-from trainstation.cli_common import (
+from trainstation.cli.common import (
     Failure,
     as_json,
     complete_name,

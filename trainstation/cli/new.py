@@ -14,13 +14,13 @@ from pathlib import Path
 import click
 
 from trainstation import kernels
-from trainstation.cli_common import Failure, as_json
+from trainstation.cli.common import Failure, as_json
 from trainstation.registry import builtin
 from trainstation.registry.names import normalize
 
 __all__ = ["new"]
 
-TEMPLATES = Path(__file__).parent / "templates"
+TEMPLATES = Path(__file__).parents[1] / "templates"
 CLASS = "src/trainstation_my_optimizer/my_optimizer.py"
 # A rule in C takes 64 characters.
 NAME = re.compile(r"(?!.{65})[a-z](_?[a-z0-9])*")

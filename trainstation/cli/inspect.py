@@ -14,7 +14,7 @@ import trainstation as ts
 from trainstation.checkpoints.files import Contents, read
 from trainstation.checkpoints.loading import FORGED
 from trainstation.checkpoints.trees import unpack
-from trainstation.cli_common import Failure, as_json, plain
+from trainstation.cli.common import Failure, as_json, plain
 
 __all__ = ["inspect"]
 

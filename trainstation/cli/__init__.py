@@ -1,0 +1,5 @@
+"""The command line."""
+
+from trainstation.cli.app import main
+
+__all__ = ["main"]
