@@ -10,8 +10,8 @@ import numpy as np
 
 import trainstation as ts
 from trainstation.bench import stats
-from trainstation.bench.cases import size_name
-from trainstation.bench.speed import Contender, measure
+from trainstation.bench.speed.cases import size_name
+from trainstation.bench.speed.timing import Contender, measure
 
 SIZES = (2**10, 2**17, 2**20, 2**24)
 SECONDS = 5.0  # for each size

@@ -10,8 +10,8 @@ import numpy as np
 
 from trainstation import kernels
 from trainstation.bench import stats
-from trainstation.bench.entrants import link
-from trainstation.bench.speed import Contender, measure
+from trainstation.bench.speed.entrants import link
+from trainstation.bench.speed.timing import Contender, measure
 from trainstation.create import parse
 
 RULES = ("adam", "adamw:amsgrad=True", "sgd:momentum=0.9", "rmsprop:centered=True,momentum=0.9")

@@ -15,15 +15,17 @@ from pathlib import Path
 import click
 
 from benchmarks.controls import BROKEN, IDLE
-from trainstation.bench import machine, page, rows
-from trainstation.bench.cases import make_cases
-from trainstation.bench.cells import current
-from trainstation.bench.ledger import Ledger
-from trainstation.bench.output import Output
-from trainstation.bench.plan import PROFILES, Plan, asked_for, choose
+from trainstation.bench import machine
 from trainstation.bench.problems import find_problems
-from trainstation.bench.resume import known_rows, unfinished
-from trainstation.bench.session import Session
+from trainstation.bench.protocol.plan import PROFILES, Plan, asked_for, choose
+from trainstation.bench.records import rows
+from trainstation.bench.records.ledger import Ledger
+from trainstation.bench.records.output import Output
+from trainstation.bench.report import page
+from trainstation.bench.session.resume import known_rows, unfinished
+from trainstation.bench.session.session import Session
+from trainstation.bench.speed.cases import make_cases
+from trainstation.bench.verdicts.cells import current
 from trainstation.cli.common import stem
 from trainstation.cli.speed import race
 from trainstation.registry.lookup import find_optimizer

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from trainstation.bench.cases import SHAPES, make_cases, parse_sizes
-from trainstation.bench.entrants import family
+from trainstation.bench.speed.cases import SHAPES, make_cases, parse_sizes
+from trainstation.bench.speed.entrants import family
 from trainstation.cli.common import out_folder
 from trainstation.cli.speed import race
 

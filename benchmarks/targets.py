@@ -21,13 +21,14 @@ from typing import Any
 import click
 import numpy as np
 
-from trainstation.bench import machine, problems, search
-from trainstation.bench.plan import PROFILES, TUNING_SEED, best_of
+from trainstation.bench import machine, problems
 from trainstation.bench.problems import BUILTIN, Problem
-from trainstation.bench.provenance import problem_version
-from trainstation.bench.rows import Trial, environment
-from trainstation.bench.training import Job
-from trainstation.bench.workers import run_jobs
+from trainstation.bench.protocol import search
+from trainstation.bench.protocol.plan import PROFILES, TUNING_SEED, best_of
+from trainstation.bench.protocol.provenance import problem_version
+from trainstation.bench.protocol.trial import Job
+from trainstation.bench.records.rows import Trial, environment
+from trainstation.bench.session.workers import run_jobs
 from trainstation.jsonable import jsonable
 from trainstation.registry.lookup import find_optimizer
 

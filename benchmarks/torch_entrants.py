@@ -18,7 +18,7 @@ from typing import Any
 import torch
 
 import trainstation as ts
-from trainstation.bench.cases import Shapes
+from trainstation.bench.speed.cases import Shapes
 from trainstation.interop import torch as bridge
 
 # The class, and the settings that all get; sgd is of interest with its momentum.

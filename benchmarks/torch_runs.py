@@ -15,8 +15,8 @@ from benchmarks.torch_entrants import KINDS, Tensors, set_threads, why_not_compi
 from benchmarks.torch_models import Model, Trainer
 from benchmarks.torch_report import Row, judge
 from trainstation.bench import stats
-from trainstation.bench.cases import Case
-from trainstation.bench.speed import Contender, Timing, measure
+from trainstation.bench.speed.cases import Case
+from trainstation.bench.speed.timing import Contender, Timing, measure
 
 STEP_SECONDS, TRAIN_SECONDS = 5.0, 15.0  # for each table row of steps, for each model
 REST = 0.03  # OpenMP's threads spin after torch's calls

@@ -18,7 +18,7 @@ import numpy as np
 import trainstation as ts
 from benchmarks.train_models import MODELS, Model
 from trainstation.bench import stats
-from trainstation.bench.speed import Contender, measure
+from trainstation.bench.speed.timing import Contender, measure
 
 STEPS = 20  # over which the losses must agree
 CLOSE = 1e-4  # relative

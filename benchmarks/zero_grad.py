@@ -12,9 +12,9 @@ import numpy as np
 
 import trainstation as ts
 from trainstation.bench import stats
-from trainstation.bench.cases import SHAPES
-from trainstation.bench.entrants import draw, link
-from trainstation.bench.speed import Contender, measure
+from trainstation.bench.speed.cases import SHAPES
+from trainstation.bench.speed.entrants import draw, link
+from trainstation.bench.speed.timing import Contender, measure
 
 MODELS = ("mlp", "resnet18", "1000x100")
 SECONDS = 3.0  # for each model and mode

@@ -2,7 +2,7 @@
 
 import math
 
-from trainstation.bench.rows import Trial
+from trainstation.bench.records.rows import Trial
 
 TARGET = 0.9
 

@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 from toys import QUADRATIC, trial_of
 
-from trainstation.bench.landscapes import LANDSCAPES, walk
-from trainstation.bench.ledger import Ledger
-from trainstation.bench.rows import Diagnostic, Run, Speed, environment
-from trainstation.bench.search import box_of, points
+from trainstation.bench.protocol.landscapes import LANDSCAPES, walk
+from trainstation.bench.protocol.search import box_of, points
+from trainstation.bench.records.ledger import Ledger
+from trainstation.bench.records.rows import Diagnostic, Run, Speed, environment
 from trainstation.bench.stats import Interval
 from trainstation.registry.lookup import find_optimizer
 

@@ -3,8 +3,8 @@
 import numpy as np
 
 import trainstation as ts
-from trainstation.bench import training
 from trainstation.bench.problems import Problem
+from trainstation.bench.protocol.trial import Job, run_trial
 
 
 class Quadratic:
@@ -33,8 +33,8 @@ QUADRATIC = Problem("toy", "four elements", "closeness", 5, Quadratic, target=0.
 def trial_of(name, problem=QUADRATIC, **options):
     """Train a toy; the trial's row, and what was noted on the way."""
     points, shares = [], []
-    job = training.Job(problem.name, name, **({"epochs": 2} | options))
-    trial = training.run_trial(
+    job = Job(problem.name, name, **({"epochs": 2} | options))
+    trial = run_trial(
         problem, job, "env", on_point=points.append, progress=lambda done, best: shares.append((done, best))
     )
     return trial, points, shares

@@ -18,16 +18,18 @@ from threadpoolctl import threadpool_limits
 from toys import QUADRATIC
 
 import trainstation as ts
-from trainstation.bench import OUT, summary, workers
-from trainstation.bench import plan as plan_module
-from trainstation.bench.live import Live
-from trainstation.bench.output import Output
-from trainstation.bench.plan import PROFILES, asked_for
+from trainstation.bench import OUT
 from trainstation.bench.problems import find_problems
-from trainstation.bench.resume import unfinished
-from trainstation.bench.rows import Env, Point, Run, Trial, environment, to_json
-from trainstation.bench.session import Session
-from trainstation.bench.writer import OutputError, Writer
+from trainstation.bench.protocol import plan as plan_module
+from trainstation.bench.protocol.plan import PROFILES, asked_for
+from trainstation.bench.records.output import Output
+from trainstation.bench.records.rows import Env, Point, Run, Trial, environment, to_json
+from trainstation.bench.records.writer import OutputError, Writer
+from trainstation.bench.report import summary
+from trainstation.bench.session import workers
+from trainstation.bench.session.progress import Live
+from trainstation.bench.session.resume import unfinished
+from trainstation.bench.session.session import Session
 from trainstation.cli import main
 
 PROBLEM = "mnist5k_mlp"

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from judged import trial, trials
 
 import trainstation as ts
-from trainstation.bench.claims import LIMIT, Claim, log_ratios, paired, said, unpaired, versus
 from trainstation.bench.problems import Problem
+from trainstation.bench.protocol.trial import Job, run_trial
 from trainstation.bench.stats import Interval
-from trainstation.bench.training import Job, run_trial
+from trainstation.bench.verdicts.claims import LIMIT, Claim, log_ratios, paired, said, unpaired, versus
 
 INF = math.inf
 TIMES = st.one_of(st.integers(0, 100).map(float), st.just(INF))

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import trainstation as ts
-from trainstation.bench.diagnostics import DIAGNOSTICS, diagnose
-from trainstation.bench.rows import to_json
+from trainstation.bench.protocol.diagnostics import DIAGNOSTICS, diagnose
+from trainstation.bench.records.rows import to_json
 from trainstation.optimizers.groups import require
 
 

@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import trainstation as ts
-from trainstation.bench.landscapes import LANDSCAPES, walk
-from trainstation.bench.rows import to_json
-from trainstation.bench.search import rates
+from trainstation.bench.protocol.landscapes import LANDSCAPES, walk
+from trainstation.bench.protocol.search import rates
+from trainstation.bench.records.rows import to_json
 
 EACH = pytest.mark.parametrize("landscape", LANDSCAPES.values(), ids=LANDSCAPES)
 ROSENBROCK = LANDSCAPES["rosenbrock"]

@@ -3,8 +3,8 @@ import lzma
 import pytest
 from toys import trial_of
 
-from trainstation.bench import rows
-from trainstation.bench.ledger import Ledger
+from trainstation.bench.records import rows
+from trainstation.bench.records.ledger import Ledger
 from trainstation.bench.stats import Interval
 
 ROWS = [

@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 from pages import HOSTILE, every_kind
 
-from trainstation.bench import page, rows
-from trainstation.bench.ledger import Ledger
-from trainstation.bench.page.curves import curve
+from trainstation.bench.records import rows
+from trainstation.bench.records.ledger import Ledger
+from trainstation.bench.report import page
+from trainstation.bench.report.page.curves import curve
 from trainstation.cli import main
 
 SECTIONS = (

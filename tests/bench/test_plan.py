@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 from toys import QUADRATIC, trial_of
 
 import trainstation as ts
-from trainstation.bench.plan import PROFILES, best_of, choose, share
 from trainstation.bench.problems import find_problems
+from trainstation.bench.protocol.plan import PROFILES, best_of, choose, share
 
 BUILTINS = ["adam", "adamw", "sgd", "rmsprop"]
 SMOKE = PROFILES["smoke"]

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
 
-from trainstation.bench import provenance
 from trainstation.bench.problems import BUILTIN, data, tables
-from trainstation.bench.provenance import code_hash, meaning, problem_version
+from trainstation.bench.protocol import provenance
+from trainstation.bench.protocol.provenance import code_hash, meaning, problem_version
 from trainstation.create import create_optimizer
 from trainstation.optimizers import SGD, Adam, AdamW
 

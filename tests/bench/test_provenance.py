@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from trainstation.bench.problems import Problem
-from trainstation.bench.provenance import code_hash, meaning, problem_version
+from trainstation.bench.protocol.provenance import code_hash, meaning, problem_version
 
 CODE = '''
 """An optimizer."""

@@ -13,11 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import trainstation as ts
-from trainstation.bench import OUT, entrants, machine, race
-from trainstation.bench.cases import cut, make_cases, parse_sizes, size_name
-from trainstation.bench.entrants import Parity, family
-from trainstation.bench.probe import Bandwidth, Probe, probes
-from trainstation.bench.rows import Speed
+from trainstation.bench import OUT, machine
+from trainstation.bench.records.rows import Speed
+from trainstation.bench.speed import entrants, race
+from trainstation.bench.speed.cases import cut, make_cases, parse_sizes, size_name
+from trainstation.bench.speed.entrants import Parity, family
+from trainstation.bench.speed.probe import Bandwidth, Probe, probes
 from trainstation.cli import main
 from trainstation.create import parse
 
@@ -266,7 +267,7 @@ def test_the_probe_of_adams_traffic_adds_the_gradient_to_all():
 
 
 def test_a_probe_is_no_larger_than_it_needs_to_be(monkeypatch):
-    monkeypatch.setattr("trainstation.bench.probe.PROBED", 100)
+    monkeypatch.setattr("trainstation.bench.speed.probe.PROBED", 100)
     [case] = make_cases([2**10], [], [1], ["warm"], "float64")
     assert {(probe.elements, probe.moved) for probe in probes(case, *arrays_of(case))} >= {(100, 3 * 800)}
 
@@ -339,7 +340,7 @@ def test_real_probes_have_rows(tmp_path):
 
 @pytest.mark.usefixtures("a_high_roof")
 def test_caches_may_be_cold_and_state_double(tmp_path, monkeypatch):
-    monkeypatch.setattr("trainstation.bench.speed.FLUSHED", 2**10)
+    monkeypatch.setattr("trainstation.bench.speed.timing.FLUSHED", 2**10)
     _, rows = run(tmp_path, "adam", "--mode", "both", "--dtype", "float64")
     steps = [row for row in rows if row.get("suite") == "step"]
     assert [row["mode"] for row in steps] == ["warm", "cold"]

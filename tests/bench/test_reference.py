@@ -8,14 +8,14 @@ from pathlib import Path
 
 import numpy as np
 
-from trainstation.bench.cells import cells
-from trainstation.bench.claims import versus
-from trainstation.bench.ledger import Ledger
-from trainstation.bench.plan import PROFILES
 from trainstation.bench.problems import find_problems
-from trainstation.bench.provenance import code_hash, problem_version
-from trainstation.bench.score import standings
-from trainstation.bench.training import Job, run_trial
+from trainstation.bench.protocol.plan import PROFILES
+from trainstation.bench.protocol.provenance import code_hash, problem_version
+from trainstation.bench.protocol.trial import Job, run_trial
+from trainstation.bench.records.ledger import Ledger
+from trainstation.bench.verdicts.cells import cells
+from trainstation.bench.verdicts.claims import versus
+from trainstation.bench.verdicts.score import standings
 from trainstation.registry.lookup import find_optimizer, list_optimizers
 
 ROWS = Path(__file__).parents[2] / "benchmarks" / "reference"

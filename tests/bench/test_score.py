@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from judged import trial, trials
 
-from trainstation.bench.cells import cells, current
-from trainstation.bench.score import heat, profiles, scores, standings
-from trainstation.bench.sensitivity import expected_best, sensitivity
-from trainstation.bench.sentences import verdict_sentences
+from trainstation.bench.verdicts.cells import cells, current
+from trainstation.bench.verdicts.score import heat, profiles, scores, standings
+from trainstation.bench.verdicts.sensitivity import expected_best, sensitivity
+from trainstation.bench.verdicts.sentences import verdict_sentences
 
 INF = math.inf
 TIMES = st.one_of(st.integers(1, 100).map(float), st.just(INF))

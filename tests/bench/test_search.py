@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import trainstation as ts
-from trainstation.bench import search
+from trainstation.bench.protocol import search
 from trainstation.registry import OptimizerSpec
 from trainstation.registry.names import Entry
 

@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trainstation.bench import machine, speed, stats
-from trainstation.bench.judge import judge
-from trainstation.bench.rows import Speed
-from trainstation.bench.speed import Contender, Flush, measure
+from trainstation.bench import machine, stats
+from trainstation.bench.records.rows import Speed
+from trainstation.bench.speed import timing as engine
+from trainstation.bench.speed.roof import judge
+from trainstation.bench.speed.timing import Contender, Flush, measure
 
 US, MS, S = 1_000, 1_000_000, 1_000_000_000
 
@@ -35,7 +36,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch):
     made = Clock()
-    monkeypatch.setattr(speed, "perf_counter_ns", lambda: made.now)
+    monkeypatch.setattr(engine, "perf_counter_ns", lambda: made.now)
     return made
 
 
@@ -46,7 +47,7 @@ def clock(monkeypatch):
 def test_what_a_call_takes_is_what_is_measured(costs, rounds):
     clock = Clock()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(speed, "perf_counter_ns", lambda: clock.now)
+        patch.setattr(engine, "perf_counter_ns", lambda: clock.now)
         contenders = [Contender(str(place), clock.passes(place, cost)) for place, cost in enumerate(costs)]
         timings = measure(contenders, rounds=rounds)
     assert list(timings) == [contender.name for contender in contenders]
@@ -98,10 +99,10 @@ def test_where_preparing_takes_long_a_sample_stays_short(clock, cost, loops):
 @pytest.mark.parametrize(
     ("cost", "seconds", "rounds"),
     [
-        (S, 0, speed.FEWEST),
-        (S, 3, speed.FEWEST),
+        (S, 0, engine.FEWEST),
+        (S, 3, engine.FEWEST),
         (S, 13, 11),  # two calls went before
-        (MS, 1e9, speed.MOST),
+        (MS, 1e9, engine.MOST),
     ],
 )
 def test_rounds_begin_while_there_is_time(clock, cost, seconds, rounds):
@@ -138,8 +139,8 @@ def test_the_collector_is_off_and_then_as_it_was(collecting):
 
 
 def test_a_flush_writes_four_times_the_last_level_on_every_core(monkeypatch):
-    monkeypatch.setattr(speed, "FLUSHED", 2**20)
-    monkeypatch.setattr(speed, "last_level_bytes", lambda: 2**19)
+    monkeypatch.setattr(engine, "FLUSHED", 2**20)
+    monkeypatch.setattr(engine, "last_level_bytes", lambda: 2**19)
     flush = Flush()
     flush()
     flush()
@@ -409,7 +410,7 @@ def test_a_rest_goes_before_each_sample_and_is_not_timed(clock, monkeypatch):
         slept.append(seconds)
         clock.now += 10**9
 
-    monkeypatch.setattr(speed, "sleep", sleep)
+    monkeypatch.setattr(engine, "sleep", sleep)
     timings = measure([Contender("a", clock.passes("a", 2 * MS))], rounds=4, rest=0.01)
     assert set(slept) == {0.01}
     assert len(slept) >= 4

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from toys import QUADRATIC, Quadratic, trial_of
 
 import trainstation as ts
-from trainstation.bench import rates as rates_module
-from trainstation.bench import training
+from trainstation.bench.protocol import rates as rates_module
+from trainstation.bench.protocol import trial as protocol
 from trainstation.registry.lookup import find_optimizer
 
 
@@ -52,8 +52,8 @@ def test_a_budget_of_steps_is_evaluated_on_a_grid_of_fifty(budget):
 
 def test_the_clock_is_the_processors_and_stands_still_in_evaluations(monkeypatch):
     slice_clock, clock = itertools.count(), itertools.count()  # the second: four times in a step
-    monkeypatch.setattr(training.time, "perf_counter", lambda: float(next(slice_clock)))
-    monkeypatch.setattr(training.time, "process_time", lambda: float(next(clock)))
+    monkeypatch.setattr(protocol.time, "perf_counter", lambda: float(next(slice_clock)))
+    monkeypatch.setattr(protocol.time, "process_time", lambda: float(next(clock)))
     trial, points, shares = trial_of("sgd", epochs=None, seconds=7)
     assert (trial.status, trial.steps, trial.epochs, trial.max_steps) == ("done", 7, 1.4, None)
     assert [point.step for point in points] == [0, 5, 7]
@@ -192,7 +192,7 @@ def test_a_run_that_turns_non_finite_is_diverged(lr):
 
 def test_problems_do_not_draw_from_one_stream():
     problems = ["quadratic", "logreg_cancer", "toy"]
-    seeds = [training.seed_of(problem, seed) for problem in problems for seed in range(20)]
+    seeds = [protocol.seed_of(problem, seed) for problem in problems for seed in range(20)]
     assert len(set(seeds)) == len(seeds)
     seen = []
 
@@ -203,4 +203,4 @@ def test_problems_do_not_draw_from_one_stream():
 
     for name in ("sgd", "adam"):
         trial_of(name, dataclasses.replace(QUADRATIC, start=Told), seed=7)
-    assert seen == [training.seed_of("toy", 7)] * 2
+    assert seen == [protocol.seed_of("toy", 7)] * 2

@@ -9,8 +9,8 @@ import fakes
 import pytest
 
 from trainstation.bench.problems import find_problems
-from trainstation.bench.training import Job
-from trainstation.bench.workers import run_jobs
+from trainstation.bench.protocol.trial import Job
+from trainstation.bench.session.workers import run_jobs
 
 DEADLY = """
 import os
@@ -81,8 +81,8 @@ def test_a_process_that_dies_costs_its_trial_alone(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(str(tmp_path / "site"))
     code = """
         from trainstation.bench.problems import find_problems
-        from trainstation.bench.training import Job
-        from trainstation.bench.workers import run_jobs
+        from trainstation.bench.protocol.trial import Job
+        from trainstation.bench.session.workers import run_jobs
 
         class Silent:
             def begin(self, slot, job): pass

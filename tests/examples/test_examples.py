@@ -13,7 +13,7 @@ import pytest
 
 import trainstation as ts
 from trainstation import examples
-from trainstation.bench.cases import SHAPES
+from trainstation.bench.speed.cases import SHAPES
 from trainstation.examples.lenet import LeNet
 from trainstation.examples.schedules import PATTERNS, RATE, adjust
 from trainstation.examples.shakespeare import Transformer

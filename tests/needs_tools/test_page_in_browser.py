@@ -11,7 +11,7 @@ from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
-from trainstation.bench import page
+from trainstation.bench.report import page
 
 PHONE, LAPTOP = (390, 844), (1366, 768)
 LINES = "figure svg [data-o='{}']"

@@ -14,7 +14,7 @@ from benchmarks.torch_entrants import Tensors, why_not_compiled  # noqa: E402
 from benchmarks.torch_models import MODELS, ResNet18, Trainer  # noqa: E402
 from benchmarks.torch_report import Row, endings, judge, reasons  # noqa: E402
 from benchmarks.torch_runs import alike  # noqa: E402
-from trainstation.bench.cases import SHAPES  # noqa: E402
+from trainstation.bench.speed.cases import SHAPES  # noqa: E402
 from trainstation.bench.stats import Interval  # noqa: E402
 
 MLP = MODELS[0]

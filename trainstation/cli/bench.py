@@ -26,9 +26,9 @@ from trainstation.cli.common import (
 from trainstation.registry import lookup
 
 if TYPE_CHECKING:
-    from trainstation.bench.plan import Plan
     from trainstation.bench.problems import Problem
-    from trainstation.bench.session import Session
+    from trainstation.bench.protocol.plan import Plan
+    from trainstation.bench.session.session import Session
 
 __all__ = ["bench", "tune"]
 
@@ -93,7 +93,7 @@ def bench(
     the same command goes on with. The data are in the package; no network is used.
     """
     needs_the_extra("bench")
-    from trainstation.bench.plan import PROFILES
+    from trainstation.bench.protocol.plan import PROFILES
 
     plan, standard = PROFILES[profile], PROFILES["standard"]
     by_clock = profile == "smoke" and not (epochs or track or trials or schedule)
@@ -140,7 +140,7 @@ def tune(
     flagged: a larger box may hold a better one.
     """
     needs_the_extra("tune")
-    from trainstation.bench.plan import PROFILES
+    from trainstation.bench.protocol.plan import PROFILES
 
     plan = PROFILES["standard"]
     plan = replace(
@@ -168,10 +168,10 @@ def _run(
     as_json: bool,
 ) -> Session:
     """Run a plan; end with the exit code 3 if an optimizer that was named cannot train."""
-    from trainstation.bench.output import Output
-    from trainstation.bench.plan import asked_for, choose, share
-    from trainstation.bench.resume import known_rows, unfinished
-    from trainstation.bench.session import Session
+    from trainstation.bench.protocol.plan import asked_for, choose, share
+    from trainstation.bench.records.output import Output
+    from trainstation.bench.session.resume import known_rows, unfinished
+    from trainstation.bench.session.session import Session
 
     with output(as_json) as stdout:
         for name in names:

@@ -121,7 +121,7 @@ def stem(out: Path, command: str) -> Path:
 @contextmanager
 def endings(out: Path, interrupted: Callable[[], None]) -> Iterator[None]:
     """Turn a full disk and Ctrl-C into a line and an exit code; leave a reader that has gone to click."""
-    from trainstation.bench.writer import OutputError
+    from trainstation.bench.records.writer import OutputError
 
     try:
         yield

@@ -15,7 +15,7 @@ from trainstation.jsonable import jsonable
 from trainstation.registry import lookup
 
 if TYPE_CHECKING:
-    from trainstation.bench.ledger import Ledger
+    from trainstation.bench.records.ledger import Ledger
 
 __all__ = ["compare", "problems", "report"]
 
@@ -25,8 +25,8 @@ __all__ = ["compare", "problems", "report"]
 def report(out: Path) -> None:
     """Write all rows of a folder as one page, report.html, that opens in any browser without a network."""
     needs_the_extra("report")
-    from trainstation.bench import page
-    from trainstation.bench.output import counted
+    from trainstation.bench.report import page
+    from trainstation.bench.words import counted
 
     ledger = _ledger(out)
     path = out / "report.html"
@@ -40,7 +40,7 @@ def report(out: Path) -> None:
 
 def _ledger(out: Path) -> Ledger:
     """Return the rows of a folder, or fail if there are none."""
-    from trainstation.bench.ledger import Ledger
+    from trainstation.bench.records.ledger import Ledger
 
     try:
         ledger = Ledger.read(out)
@@ -71,7 +71,7 @@ def compare(a: str, b: str, track: str | None, out: Path, as_json: bool) -> None
     if names is None:
         _changes(a, b, out, as_json)
         return
-    from trainstation.bench.claims import versus
+    from trainstation.bench.verdicts.claims import versus
 
     trials = _ledger(out).trials
     tuned = {each.optimizer for each in trials if each.track == "tuned"}
@@ -93,7 +93,7 @@ def _optimizers(a: str, b: str) -> tuple[str, str] | None:
 
 
 def _changes(before: str, after: str, out: Path, as_json: bool) -> None:
-    from trainstation.bench.compare import changes, find_rows, read_rows
+    from trainstation.bench.speed.changes import changes, find_rows, read_rows
 
     try:
         one, two = (read_rows(find_rows(run, out)) for run in (before, after))

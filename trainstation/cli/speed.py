@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from trainstation.bench import machine
-from trainstation.bench.cases import SHAPES, Case, make_cases, parse_sizes
+from trainstation.bench.speed.cases import SHAPES, Case, make_cases, parse_sizes
 from trainstation.cli.common import Failure, as_json, endings, look_up, needs_the_extra, out_folder, output, stem
 
 if TYPE_CHECKING:
@@ -90,9 +90,9 @@ def race(
 ) -> None:
     """Time optimizers on cases, and end with the exit code: 1 if a check failed, 3 if one that was named cannot run."""
     needs_the_extra("speed")
-    from trainstation.bench.entrants import family
-    from trainstation.bench.output import Output
-    from trainstation.bench.race import Race
+    from trainstation.bench.records.output import Output
+    from trainstation.bench.speed.entrants import family
+    from trainstation.bench.speed.race import Race
 
     if not cases:
         text = "there is nothing to time on"

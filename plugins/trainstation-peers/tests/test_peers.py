@@ -13,7 +13,7 @@ from threadpoolctl import threadpool_limits
 from trainstation_peers import PIP
 
 import trainstation as ts
-from trainstation.bench.entrants import Parity, bare, link
+from trainstation.bench.speed.entrants import Parity, bare, link
 from trainstation.create import parse
 
 NAMES = ts.list_optimizers(tags="peer")

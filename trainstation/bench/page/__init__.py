@@ -1,5 +1,0 @@
-"""The report: all rows of a folder as one page that needs no network and, but for sorting, no script."""
-
-from trainstation.bench.page.write import write
-
-__all__ = ["write"]

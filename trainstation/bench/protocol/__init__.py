@@ -1,0 +1,1 @@
+"""How trials are run, searched and planned: what every optimizer is given alike."""

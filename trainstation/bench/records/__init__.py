@@ -1,0 +1,1 @@
+"""Rows: what is measured, how it is written and read back."""

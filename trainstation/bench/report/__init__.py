@@ -1,0 +1,1 @@
+"""What people see of the rows: tables, pictures, the page."""

@@ -1,0 +1,5 @@
+"""The report: all rows of a folder as one page that needs no network and, but for sorting, no script."""
+
+from trainstation.bench.report.page.write import write
+
+__all__ = ["write"]

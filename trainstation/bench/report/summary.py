@@ -1,0 +1,189 @@
+"""What a run shows at its end: tables, sentences, and a picture of the curves."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+
+from trainstation.bench import stats
+from trainstation.bench.palette import COLOURS, STYLES
+from trainstation.bench.problems import Problem
+from trainstation.bench.records.rows import Trial
+from trainstation.bench.verdicts.score import Standing, standings
+from trainstation.bench.verdicts.sentences import verdict_sentences
+
+__all__ = ["draw", "leaderboard", "sentences", "tables"]
+
+FEW_TABLES = 6
+FEW = 30  # points that are worth a mark each
+
+
+def tables(problems: Sequence[Problem], trials: Sequence[Trial], tracks: Sequence[str]) -> Iterator[Table]:
+    """Yield a table of each problem and track, where these are few, then the standings, where there are targets."""
+    few = len(problems) * len(tracks) <= FEW_TABLES
+    for problem in problems if few else ():
+        for track in tracks:
+            some = [trial for trial in trials if (trial.problem, trial.track) == (problem.name, track)]
+            if some:
+                yield _table(problem, some, f", {track}" if len(tracks) > 1 else "")
+    for track in tracks if len(problems) > 1 else ():
+        found = standings(trials, track)
+        if any(each.score_steps is not None for each in found):
+            yield leaderboard(found, track)
+
+
+def sentences(trials: Sequence[Trial], tracks: Sequence[str]) -> Iterator[str]:
+    """Yield what the standings of each track say, where there are targets."""
+    for track in tracks:
+        found = standings(trials, track)
+        if any(each.score_steps is not None for each in found):
+            yield from verdict_sentences(found, track)
+
+
+def leaderboard(found: Sequence[Standing], track: str) -> Table:
+    """Return the standings of a track as a table; beside each number what it rests on."""
+    reference = found[0].reference if found else ""
+    made = Table(title=f"{track} track", title_justify="left", box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    made.add_column("optimizer", min_width=9, overflow="fold")
+    for heading in ("score in steps", "in seconds", "reach the target"):
+        made.add_column(heading, justify="right")
+    against = f"times as fast as {reference}" if reference else "times as fast"
+    for heading in (f"{against}, in steps", "in seconds", "us in optimizer", "bytes / parameter"):
+        made.add_column(heading, justify="right")
+    for each in found:
+        spent, share = _number(each.optimizer_us, ",.0f"), each.optimizer_share
+        made.add_row(
+            each.optimizer,
+            _number(each.score_steps, ".2f"),
+            _number(each.score_secs, ".2f"),
+            "-" if each.solved is None else f"{each.solved:.0%} of {each.n}",
+            _claimed(each.speedup_steps, each.verdict_steps, each.pairs),
+            _claimed(each.speedup_secs, each.verdict_secs, each.pairs),
+            spent + ("" if share is None else f" ({share:.0%})"),
+            _number(each.state_bytes_per_param, ".1f"),
+        )
+    return made
+
+
+def _claimed(speedup: stats.Interval | None, verdict: str, pairs: int) -> str:
+    if speedup is None or verdict == "reference":
+        return verdict or "-"
+    return f"{verdict} {speedup.mid:.2f} [{speedup.low:.2f}, {speedup.high:.2f}] n={pairs}"
+
+
+def _empty(title: str, headings: Sequence[str]) -> Table:
+    made = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    made.add_column("optimizer", min_width=9, overflow="fold")
+    made.add_column("distribution", min_width=5, overflow="fold")
+    for heading in headings:
+        made.add_column(heading, justify="right", min_width=max(map(len, heading.split())))
+    made.add_column("status", no_wrap=True)
+    return made
+
+
+def _table(problem: Problem, trials: Sequence[Trial], track: str) -> Table:
+    """Return the optimizers as a table, the best metric first; of several seeds the median, with its interval and n."""
+    by = {name: [trial for trial in trials if trial.optimizer == name] for name in {each.optimizer for each in trials}}
+    sign = 1 if problem.lower_is_better else -1
+
+    def place(name: str) -> tuple[float, str]:
+        finals = [math.inf if trial.final is None else sign * trial.final for trial in by[name]]
+        return float(np.median(finals)), name
+
+    headings = [f"test {problem.metric}", "best", "final loss", "steps", "us / step", "us in optimizer"]
+    if problem.target is not None:
+        headings.insert(2, f"steps to {problem.say(problem.target)}")
+    made = _empty(f"{problem.name}: {problem.summary}{track}", headings)
+    for name in sorted(by, key=place):
+        some = by[name]
+        step, spent = (
+            stats.median([trial.step_us for trial in some]),
+            stats.median([trial.optimizer_us for trial in some]),
+        )
+        cells = [
+            _spread(problem, some),
+            problem.say(stats.median([trial.best for trial in some])),
+            _number(stats.median([trial.final_loss for trial in some]), ".2g"),
+            f"{np.median([trial.steps for trial in some]):,.0f}",
+            _number(step, ",.0f"),
+            _number(spent, ",.0f") + (f" ({spent / step:.0%})" if step and spent else ""),
+        ]
+        if problem.target is not None:
+            cells.insert(2, _steps(some))
+        states = [trial.status for trial in some]
+        state = ", ".join(
+            each if len(set(states)) == 1 else f"{states.count(each)} {each}" for each in dict.fromkeys(states)
+        )
+        made.add_row(name, f"{some[0].distribution} {some[0].version}".strip(), *cells, state)
+    return made
+
+
+def _number(value: float | None, form: str) -> str:
+    return "-" if value is None else format(value, form)
+
+
+def _spread(problem: Problem, trials: Sequence[Trial]) -> str:
+    """Write the median of the last metrics, of several with the interval and their number."""
+    finals = [trial.final for trial in trials if trial.final is not None]
+    if not finals or len(trials) == 1:
+        return problem.say(finals[0] if finals else None)
+    low, mid, high = map(problem.say, stats.interval(finals))
+    return f"{mid} [{low}, {high}] n={len(finals)}"
+
+
+def _steps(trials: Sequence[Trial]) -> str:
+    """Write the median steps to the target, and how many of how many got there if not all."""
+    steps = [math.inf if trial.steps_to_target is None else trial.steps_to_target for trial in trials]
+    reached, middle = sum(map(math.isfinite, steps)), float(np.median(steps))
+    text = f"{middle:,.0f}" if math.isfinite(middle) else "-"
+    return text if reached == len(steps) or len(steps) == 1 else f"{text} ({reached} of {len(steps)})"
+
+
+def draw(problems: Sequence[Problem], trials: Sequence[Trial], path: Path) -> None:
+    """Write a PNG: of each problem training loss and metric over the steps, one colour an optimizer."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg  # slow to import
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(11, 4.2 * len(problems) + 0.3), layout="constrained")
+    FigureCanvasAgg(figure)
+    names = list(dict.fromkeys(trial.optimizer for trial in trials))
+    looks = {
+        name: {"color": COLOURS[place % len(COLOURS)], "linestyle": STYLES[place // len(COLOURS) % len(STYLES)]}
+        for place, name in enumerate(names)
+    }
+    panels = figure.subplots(len(problems), 2, squeeze=False)
+    for problem, (losses, metrics) in zip(problems, panels, strict=True):
+        some = [trial for trial in trials if trial.problem == problem.name and trial.track != "tuning"]
+        _curves(problem, some, looks, losses, metrics)
+    figure.savefig(path, dpi=100)
+
+
+def _curves(problem: Problem, trials: Sequence[Trial], looks: Any, losses: Any, metrics: Any) -> None:
+    labelled = set()
+    for trial in trials:
+        look = dict(looks[trial.optimizer])
+        label = None if trial.optimizer in labelled else trial.optimizer
+        if label and trial.status in ("diverged", "error"):
+            label += f" ({trial.status})"
+        labelled.add(trial.optimizer)
+        if trial.track == "tuned":
+            look["linewidth"] = 0.8
+        look["marker"] = "." if len(trial.points) < FEW else ""
+        trained = [point for point in trial.points if point.train_loss is not None]
+        losses.plot([p.step for p in trained], [p.train_loss for p in trained], label=label, **look)
+        metrics.plot([p.step for p in trial.points], [p.val_metric for p in trial.points], **look)
+    losses.set(xlabel="step", ylabel="training loss (mean since the last point)", title=problem.name)
+    if any(point.train_loss and point.train_loss > 0 for trial in trials for point in trial.points):
+        losses.set_yscale("log")
+    metrics.set(xlabel="step", ylabel=f"test {problem.metric}", title=problem.summary)
+    if problem.target is not None:
+        metrics.axhline(problem.target, color="0.5", linewidth=0.8)
+    for axes in (losses, metrics):
+        axes.grid(visible=True, alpha=0.3)
+    losses.legend(fontsize="small", ncols=1 + len(labelled) // 9)

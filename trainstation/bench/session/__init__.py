@@ -1,0 +1,1 @@
+"""One run: its trials in processes, its progress, and what it need not run again."""

@@ -1,0 +1,1 @@
+"""What the rows allow to say of optimizers."""

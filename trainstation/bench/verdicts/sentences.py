@@ -1,0 +1,99 @@
+"""What the standings of a track say, in a few sentences for people."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from trainstation.bench.verdicts.claims import Claim, said
+from trainstation.bench.verdicts.score import Standing
+from trainstation.bench.words import counted
+
+__all__ = ["verdict_sentences"]
+
+FIRST = 3  # that are named
+LEVEL = 0.05
+
+
+def verdict_sentences(found: Sequence[Standing], track: str) -> list[str]:
+    """Return three to five sentences made from the standings of a track, with n and intervals; ties said as ties."""
+    scored = [each for each in found if each.score_steps is not None and each.n]
+    if not scored:
+        return [f"No trial of the track {track} has a target: there is nothing to score."]
+    made = [_scores(scored, track), _steps(scored), _secs(scored), _solved(scored), _failed(found)]
+    return [sentence for sentence in made if sentence]
+
+
+def _scores(found: Sequence[Standing], track: str) -> str:
+    where = f"{counted(found[0].of_problems, 'problem')}, {counted(sum(each.n for each in found), 'trial')}"
+    best = ", ".join(f"{each.optimizer} {each.score_steps:.2f}" for each in found[:FIRST] if each.score_steps)
+    if not best:
+        return f"Of {counted(len(found), 'optimizer')} ({track}, {where}) none has reached a target in most trials."
+    return f"Scores in steps to the target, of {counted(len(found), 'optimizer')} ({track}, {where}): {best}."
+
+
+def _steps(found: Sequence[Standing]) -> str:
+    claims = {each.optimizer: _claim(each, steps=True) for each in found}
+    return _against(found, claims, "better", "in steps to the target")
+
+
+def _secs(found: Sequence[Standing]) -> str:
+    claims = {each.optimizer: _claim(each, steps=False) for each in found}
+    return _against(found, claims, "faster", "in seconds")
+
+
+def _claim(each: Standing, *, steps: bool) -> Claim:
+    if steps:
+        return Claim(each.verdict_steps, each.speedup_steps, each.p_steps, each.pairs, each.problems)
+    return Claim(each.verdict_secs, each.speedup_secs, each.p_secs, each.pairs, each.problems)
+
+
+def _against(found: Sequence[Standing], claims: dict[str, Claim], word: str, what: str) -> str:
+    """Say who is better than the reference, and how many are not or cannot be told."""
+    reference = found[0].reference
+    if not reference:
+        return ""
+    compared = {name: claim for name, claim in claims.items() if claim.verdict not in ("reference", "too few")}
+    few = [name for name, claim in claims.items() if claim.verdict == "too few"]
+    if not compared:
+        return (
+            f"There are too few trials to say whether any optimizer is {word} than {reference}, {what}." if few else ""
+        )
+    better = sorted(
+        ((name, claim) for name, claim in compared.items() if claim.verdict == word),
+        key=lambda pair: -(pair[1].speedup.mid if pair[1].speedup else 0.0),
+    )
+    ties = sum(claim.verdict == "tie" for claim in compared.values())
+    rest = f"{counted(len(compared), 'optimizer')} compared, {counted(ties, 'tie')}"
+    rest += f", {len(few)} with too few trials" * bool(few)
+    pairs = sorted({claim.pairs for claim in compared.values()})
+    n = f"n = {pairs[0]}" + (f" to {pairs[-1]}" if len(pairs) > 1 else "") + " pairs of trials each"
+    if not better:
+        return f"No optimizer is {word} than {reference}, beyond noise {what}: {rest}; {n}."
+    named = "; ".join(f"{name} {said(claim).removeprefix(f'{word}, ')}" for name, claim in better[:FIRST])
+    more = f"; and {len(better) - FIRST} more" if len(better) > FIRST else ""
+    # half of the false verdicts are "worse"
+    by_chance = round(LEVEL / 2 * len(compared))
+    chance = f"; chance alone makes about {by_chance} of so many {word}" if by_chance else ""
+    return f"{word.capitalize()} than {reference}, {what}: {named}{more} ({rest}; {n}{chance})."
+
+
+def _solved(found: Sequence[Standing]) -> str:
+    most = max(each.solved or 0.0 for each in found)
+    who = [each for each in found if each.solved == most and most > 0]
+    nothing = _listed([each.optimizer for each in found if not each.solved])
+    if not who:
+        return f"No trial of {nothing} reaches the target."
+    n = sorted({each.n for each in who})
+    many = f"n = {n[0]}{f' to {n[-1]}' * (len(n) > 1)}{' each' * (len(who) > 1)}"
+    rest = f"; none of {nothing} does" if nothing else ""
+    return f"Most trials reach the target, {most:.0%}, with {_listed([each.optimizer for each in who])} ({many}){rest}."
+
+
+def _failed(found: Sequence[Standing]) -> str:
+    failed = [each.optimizer for each in found if each.failures]
+    return f"Trials have diverged or failed of {_listed(failed)}." if failed else ""
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - FIRST} more" if len(names) > FIRST else ""
+    return ", ".join(names[:FIRST]) + more
