@@ -15,7 +15,8 @@ import pytest
 
 from trainstation import kernels
 from trainstation.kernels import BFLOAT16_STATE, EIGHT_BIT_STATE, FLOAT32, FLOAT64
-from trainstation.optimizers import SGD, Adam, AdamW, Optimizer, RMSprop, stored
+from trainstation.optimizers import SGD, Adam, AdamW, Optimizer, RMSprop
+from trainstation.optimizers.stepping import codec
 
 FORMATS = {"float32": FLOAT32, "float64": FLOAT64, "bfloat16": BFLOAT16_STATE, "8bit": EIGHT_BIT_STATE}
 THREADS = (1, 2, 3, 7)
@@ -66,7 +67,7 @@ class Case:
 
     def narrower(self, fmt):
         """Return the states that a format keeps narrower, with their kinds."""
-        kinds = stored.narrow(self.kinds, fmt)
+        kinds = codec.narrow(self.kinds, fmt)
         return {name: kinds[name] for name in self.states if name in kinds}
 
     def update(self, arrays, fmt, t=3, gscale=1.0):
@@ -76,11 +77,11 @@ class Case:
         narrower = self.narrower(fmt)
         with np.errstate(all="ignore"):
             state = {name: made[name] for name in self.states}
-            state |= {name: stored.decode(name, made, kind, fmt) for name, kind in narrower.items()}
+            state |= {name: codec.decode(name, made, kind, fmt) for name, kind in narrower.items()}
             self.optimizer.update(made["p"], made["g"] * element(gscale), state, tuple(map(element, self.scalars(t))))
             for place, name in enumerate(self.states):
                 if name in narrower:
-                    made |= stored.encode(name, state[name], narrower[name], fmt, t, place)
+                    made |= codec.encode(name, state[name], narrower[name], fmt, t, place)
         return made
 
     def keep(self, values, fmt, t=2):
@@ -89,7 +90,7 @@ class Case:
         with np.errstate(all="ignore"):
             for place, name in enumerate(self.states):
                 if name in self.narrower(fmt):
-                    made |= stored.encode(name, made[name], self.kinds[name], fmt, t, place)
+                    made |= codec.encode(name, made[name], self.kinds[name], fmt, t, place)
         return made
 
     def drawn(self, fmt, n, seed=0):
@@ -124,7 +125,7 @@ class Case:
         for name, array in expected.items():
             if name in narrower:
                 kind = narrower[name]
-                pair = stored.decode(name, found, kind, fmt), stored.decode(name, expected, kind, fmt)
+                pair = codec.decode(name, found, kind, fmt), codec.decode(name, expected, kind, fmt)
             else:
                 pair = found[name], array
             if not same_bits(*pair):

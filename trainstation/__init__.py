@@ -32,7 +32,7 @@ from trainstation.errors import (
 from trainstation.gradtrack import GradTrack, NoGradTrack, enable_grad, is_grad_enabled, no_grad, set_grad_enabled
 from trainstation.kernels import get_num_threads, set_num_threads
 from trainstation.optimizers import EMA, SWA, accumulate, clip_grad_norm_, clip_grad_value_
-from trainstation.param_groups import param_groups_layer_decay, param_groups_weight_decay
+from trainstation.optimizers.param_groups import param_groups_layer_decay, param_groups_weight_decay
 from trainstation.random import manual_seed
 from trainstation.registry import (
     OptimizerInfo,

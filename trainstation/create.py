@@ -71,7 +71,7 @@ def _torch_class(kind: type, name: str) -> type:
 
     if not issubclass(kind, Optimizer):
         return kind
-    from trainstation.interop.torch import optimizer_class
+    from trainstation.interop.torch.optimizers import optimizer_class
 
     return optimizer_class(kind, name)
 

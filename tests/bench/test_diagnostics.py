@@ -6,7 +6,7 @@ import pytest
 import trainstation as ts
 from trainstation.bench.protocol.diagnostics import DIAGNOSTICS, diagnose
 from trainstation.bench.records.rows import to_json
-from trainstation.optimizers.groups import require
+from trainstation.optimizers.hyper import require
 
 
 class Signs(ts.optimizers.Optimizer):

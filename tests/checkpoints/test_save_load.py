@@ -163,7 +163,7 @@ def test_a_resumed_run_goes_on_to_the_bit_at_every_step(path, name):
 @pytest.mark.parametrize("name", FIRST_PARTY)
 @pytest.mark.parametrize("state_dtype", ["bfloat16", "8bit"])
 def test_states_kept_narrower_are_resumed_to_the_bit(path, monkeypatch, name, state_dtype):
-    monkeypatch.setattr("trainstation.optimizers.stored.LEAST_8BIT", 8)
+    monkeypatch.setattr("trainstation.optimizers.stepping.codec.LEAST_8BIT", 8)
     resumed(path, 3, name, state_dtype=state_dtype)
 
 
@@ -171,7 +171,7 @@ def test_states_kept_narrower_are_resumed_to_the_bit(path, monkeypatch, name, st
 @pytest.mark.parametrize("name", FIRST_PARTY)
 @pytest.mark.parametrize("state_dtype", ["bfloat16", "8bit"])
 def test_states_kept_narrower_are_resumed_to_the_bit_at_every_step(path, monkeypatch, name, state_dtype):
-    monkeypatch.setattr("trainstation.optimizers.stored.LEAST_8BIT", 8)
+    monkeypatch.setattr("trainstation.optimizers.stepping.codec.LEAST_8BIT", 8)
     for k in range(21):
         resumed(path, k, name, state_dtype=state_dtype)
 

@@ -7,7 +7,7 @@ import pytest
 from cases import CASES, FLUSH, FORMATS, TOWARD_ZERO, Job, Table, cases, each_isa, formats, grid, kernel_step
 
 from trainstation import kernels
-from trainstation.optimizers import stored
+from trainstation.optimizers.stepping import codec
 
 GAP = 96  # bytes before and behind each array that nothing may touch
 
@@ -166,4 +166,4 @@ def test_a_nan_of_any_payload_is_stored_as_one(case, name):
                 found = kernel_step(case, fmt, arrays, t)
                 assert case.agree(found, expected, fmt), (isa, n, t)
                 for state, kind in case.narrower(fmt).items():
-                    assert np.isnan(stored.decode(state, found, kind, fmt)).all(), (isa, n, t)
+                    assert np.isnan(codec.decode(state, found, kind, fmt)).all(), (isa, n, t)

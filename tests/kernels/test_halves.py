@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trainstation import kernels
-from trainstation.optimizers import stored
+from trainstation.optimizers.stepping import codec
 
 CODES = np.arange(1 << 16, dtype=np.uint32).astype(np.uint16)
 GAP = 70  # elements before and behind an array that nothing may touch
@@ -39,7 +39,7 @@ def rounded(values, is_bfloat16, t=None):
     if t is None:
         up = (part > 0.5) | ((part == 0.5) & (code % 2 == 1))
     else:
-        random = stored._random(values.size, t, PLACE, 16) / 65536
+        random = codec._random(values.size, t, PLACE, 16) / 65536
         up = part + random >= 1 if is_bfloat16 else part > random
     infinity = 0x7F80 if is_bfloat16 else 0x7C00
     code = np.where(np.isinf(values), infinity, np.minimum(code + up, infinity))
@@ -105,7 +105,7 @@ def test_any_bits_of_any_number_of_floats(is_bfloat16, bits, t):
 @pytest.mark.parametrize("t", [0, 5, 2**62])
 def test_bfloat16_is_drawn_as_that_of_a_state(t):
     values = np.random.default_rng(0).integers(0, 2**32, 100_000, np.uint32).view(np.float32)
-    expected = stored.encode("p", values, "signed", kernels.BFLOAT16_STATE, t, PLACE)["p"]
+    expected = codec.encode("p", values, "signed", kernels.BFLOAT16_STATE, t, PLACE)["p"]
     for isa in each_isa():
         assert np.array_equal(narrowed(values, True, t), expected), isa
 

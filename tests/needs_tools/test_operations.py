@@ -7,8 +7,8 @@ from native import FLAGS, INCLUDES, OPERATIONS, Harness, run
 
 from trainstation import kernels
 from trainstation.kernels import BFLOAT16_STATE, EIGHT_BIT_STATE
-from trainstation.optimizers import stored
 from trainstation.optimizers.elementwise import flush, maximum, minimum, sign
+from trainstation.optimizers.stepping import codec
 
 MEANING = {
     "op_add": lambda p, g: p + g,
@@ -154,10 +154,10 @@ def test_what_lies_behind_the_end_has_no_say_in_the_scale_of_the_last_block(rule
         given = {"a": np.full(n, 1000, np.float32), "b": np.full(n, 7.5, np.float32)}
         state = {}
         for place, name in enumerate(given):
-            state |= stored.encode(name, given[name], kinds[name], fmt, 1, place)
-        a, b = (stored.decode(name, state, kinds[name], fmt) for name in given)
-        expected = stored.encode("a", np.float32(8) / (a + one), "positive", fmt, 2, 0)
-        expected |= stored.encode("b", np.float32(8) - b, "signed", fmt, 2, 1)
+            state |= codec.encode(name, given[name], kinds[name], fmt, 1, place)
+        a, b = (codec.decode(name, state, kinds[name], fmt) for name in given)
+        expected = codec.encode("a", np.float32(8) / (a + one), "positive", fmt, 2, 0)
+        expected |= codec.encode("b", np.float32(8) - b, "signed", fmt, 2, 1)
         for isa in each_isa():
             found = {name: array.copy() for name, array in state.items()}
             p, scales = np.ones(n, np.float32), [found["a_scale"], found["b_scale"]] if "a_scale" in found else None

@@ -10,7 +10,7 @@ from torch import nn
 from torch.optim.lr_scheduler import StepLR
 from torch.utils.data import DataLoader, TensorDataset
 
-from trainstation.interop.torch import AdamW
+from trainstation.interop.torch.optimizers import AdamW
 
 pytestmark = pytest.mark.filterwarnings("ignore:::lightning")  # it warns of torch's changes, and of few workers
 

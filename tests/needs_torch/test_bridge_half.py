@@ -9,7 +9,7 @@ import torch
 
 import trainstation as ts
 from trainstation.interop import torch as bridge
-from trainstation.interop.torch.rounding import round_stochastically
+from trainstation.interop.torch.views import round_stochastically
 
 torch.set_num_threads(1)
 HALVES = [torch.bfloat16, torch.float16]

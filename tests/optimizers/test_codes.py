@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from trainstation.kernels import BFLOAT16_STATE, BLOCK, EIGHT_BIT_STATE
-from trainstation.optimizers import stored
+from trainstation.optimizers.stepping import codec
 
 FORMAT = {"bfloat16": BFLOAT16_STATE, "8bit": EIGHT_BIT_STATE}
 LEAST = 4096  # elements from which 8 bit begins
@@ -20,7 +20,7 @@ def drawn(n, kind, seed=0, span=4):
 
 
 def through(values, kind, fmt, t, place=0):
-    return stored.decode("s", stored.encode("s", values, kind, fmt, t, place), kind, fmt)
+    return codec.decode("s", codec.encode("s", values, kind, fmt, t, place), kind, fmt)
 
 
 def neighbours(values, fmt):

@@ -13,7 +13,7 @@ from steps import VARIANTS, variants
 import trainstation as ts
 from trainstation import kernels
 from trainstation.optimizers import SGD, Adam, AdamW, RMSprop, functional
-from trainstation.optimizers.stepper import Stepper
+from trainstation.optimizers.stepping.stepper import Stepper
 
 STEPS = {
     Adam: functional.adam_,

@@ -8,7 +8,8 @@ from steps import with_gradient
 
 import trainstation as ts
 from trainstation.kernels import BFLOAT16_STATE, BLOCK, EIGHT_BIT_STATE
-from trainstation.optimizers import SGD, Adam, AdamW, RMSprop, stored
+from trainstation.optimizers import SGD, Adam, AdamW, RMSprop
+from trainstation.optimizers.stepping import codec
 
 NARROW = ["bfloat16", "8bit"]
 narrow = pytest.mark.parametrize("state_dtype", NARROW)
@@ -19,7 +20,7 @@ def second_moment(optimizer, p, name):
     if state[name].dtype == np.float32:
         return state[name].astype(np.float64)
     fmt = BFLOAT16_STATE if state[name].dtype == np.uint16 else EIGHT_BIT_STATE
-    return stored.decode(name, state, "positive", fmt).astype(np.float64)
+    return codec.decode(name, state, "positive", fmt).astype(np.float64)
 
 
 @pytest.mark.parametrize(

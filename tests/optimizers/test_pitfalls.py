@@ -6,7 +6,8 @@ from cases import DEFAULT, FLUSH, TOWARD_ZERO
 from steps import both, everything, variants, with_gradient
 
 from trainstation import kernels
-from trainstation.optimizers import SGD, Adam, AdamW, RMSprop, stored
+from trainstation.optimizers import SGD, Adam, AdamW, RMSprop
+from trainstation.optimizers.stepping import codec
 
 every = pytest.mark.parametrize("kind", [Adam, AdamW, SGD, RMSprop])
 
@@ -91,9 +92,9 @@ def test_neighbouring_betas_give_different_moments(state_dtype):
         optimizer = Adam([p], betas=(0.9, beta2), state_dtype=state_dtype)
         for _ in range(10):
             optimizer.step()
-        fmt = stored.format_of(state_dtype, p.data, ["positive"])
+        fmt = codec.format_of(state_dtype, p.data, ["positive"])
         v = optimizer.state[p]["exp_avg_sq"]
-        v = stored.decode("exp_avg_sq", optimizer.state[p], "positive", fmt) if v.dtype != np.float32 else v
+        v = codec.decode("exp_avg_sq", optimizer.state[p], "positive", fmt) if v.dtype != np.float32 else v
         means[beta2] = v.mean(dtype=np.float64)
     assert means == pytest.approx({beta2: 1 - beta2**10 for beta2 in means}, rel=0.05)
 

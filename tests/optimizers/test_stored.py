@@ -11,7 +11,8 @@ from steps import VARIANTS, everything, interpreted, variants, with_gradient
 import trainstation as ts
 from trainstation import kernels
 from trainstation.kernels import BFLOAT16_STATE, BLOCK, EIGHT_BIT_STATE
-from trainstation.optimizers import SGD, Adam, AdamW, Optimizer, RMSprop, stored
+from trainstation.optimizers import SGD, Adam, AdamW, Optimizer, RMSprop
+from trainstation.optimizers.stepping import codec
 
 NARROW = ["bfloat16", "8bit"]
 FORMAT = {"bfloat16": BFLOAT16_STATE, "8bit": EIGHT_BIT_STATE}
@@ -154,7 +155,7 @@ def test_8_bits_take_a_quarter_of_the_memory():
     for state_dtype in (None, "float32", *NARROW):
         optimizer = Adam([p], state_dtype=state_dtype)
         optimizer.step()
-        sizes[state_dtype] = stored.bytes_of(optimizer.state[p])
+        sizes[state_dtype] = codec.bytes_of(optimizer.state[p])
     n = p.data.size
     assert sizes == {None: 8 * n, "float32": 8 * n, "bfloat16": 4 * n, "8bit": 2 * (n + 101)}
 
@@ -259,6 +260,6 @@ def test_an_authors_optimizer_may_have_a_first_state_that_is_not_zero(state_dtyp
     optimizer.step()
     Warm([q]).step()
     assert p.data.tobytes() == q.data.tobytes()  # 0.5 is a code
-    assert stored.decode("total", optimizer.state[p], "positive", FORMAT[state_dtype]).mean() == pytest.approx(
+    assert codec.decode("total", optimizer.state[p], "positive", FORMAT[state_dtype]).mean() == pytest.approx(
         4.5, rel=0.01
     )

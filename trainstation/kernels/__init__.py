@@ -6,7 +6,7 @@ environment variable TRAINSTATION_ISA names (scalar, avx2, avx512, neon).
 
 from __future__ import annotations
 
-from trainstation.kernels.arrays import PAGE_PART, REFERENCE, copy_beside, offset_of, zeros_beside
+from trainstation.kernels.arrays import PAGE_PART, address, copy_beside, zeros_beside
 from trainstation.kernels.functions import (
     MAPS,
     average,
@@ -20,6 +20,7 @@ from trainstation.kernels.functions import (
 )
 from trainstation.kernels.halves import narrow, widen
 from trainstation.kernels.isa import active, cpu, get_include, isa, isa_name, isas, use
+from trainstation.kernels.objects import REFERENCE, offset_of
 from trainstation.kernels.rules import Rule, find_rule, load, rules
 from trainstation.kernels.step import (
     BFLOAT16_STATE,
@@ -38,7 +39,6 @@ from trainstation.kernels.step import (
     STALE,
     Call,
     Scalars,
-    address,
     default_fp_mode,
     power,
     restore_fp_mode,

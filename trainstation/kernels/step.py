@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainstation.errors import KernelError
-from trainstation.kernels.arrays import OFFSETS, REFERENCE, watch
+from trainstation.kernels.arrays import address
 from trainstation.kernels.isa import active
 from trainstation.kernels.native import ffi, lib
+from trainstation.kernels.objects import OFFSETS, REFERENCE, watch
 from trainstation.kernels.rules import find_rule
 from trainstation.kernels.threads import get_num_threads
 
@@ -34,7 +35,6 @@ __all__ = [
     "STALE",
     "Call",
     "Scalars",
-    "address",
     "default_fp_mode",
     "power",
     "restore_fp_mode",
@@ -75,11 +75,6 @@ def _slot_dtype() -> np.dtype[Any]:
 
 
 SLOT = _slot_dtype()
-
-
-def address(array: Array | bytearray) -> int:
-    """Return where the first element of a contiguous array lies."""
-    return int(ffi.cast("uintptr_t", ffi.from_buffer(array)))
 
 
 class Scalars:

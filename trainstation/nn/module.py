@@ -9,7 +9,7 @@ from typing import Any, Self, TypeVar
 import numpy as np
 from numpy.typing import DTypeLike
 
-from trainstation.nn.states import IncompatibleKeys, fill
+from trainstation.nn.loading import IncompatibleKeys, fill
 from trainstation.tensor import Tensor
 
 __all__ = ["Module", "Parameter", "framed"]

@@ -13,11 +13,13 @@ from numpy.typing import NDArray
 
 from trainstation import kernels
 from trainstation.gradtrack import enable_grad
-from trainstation.optimizers import groups, stored
-from trainstation.optimizers.groups import Group, Parameter, gradient_of
+from trainstation.optimizers import groups
+from trainstation.optimizers.groups import Parameter, gradient_of
 from trainstation.optimizers.hooks import Handle, StepHook, StepHooks
+from trainstation.optimizers.hyper import Group, require
 from trainstation.optimizers.links import Links
-from trainstation.optimizers.stepper import Stepper
+from trainstation.optimizers.stepping import codec
+from trainstation.optimizers.stepping.stepper import Stepper
 
 if TYPE_CHECKING:
     from trainstation.optimizers.ema import Average
@@ -110,13 +112,13 @@ class Optimizer(Links, ABC):
         """
         self.defaults = {"maximize": False, **defaults}
         self.validate(self.defaults)
-        if state_dtype not in stored.STATE_DTYPES:
-            msg = f"state_dtype is one of {', '.join(map(repr, stored.STATE_DTYPES))}, not {state_dtype!r}"
+        if state_dtype not in codec.STATE_DTYPES:
+            msg = f"state_dtype is one of {', '.join(map(repr, codec.STATE_DTYPES))}, not {state_dtype!r}"
             raise ValueError(msg)
         if on_nonfinite not in ON_NONFINITE:
             msg = f"on_nonfinite is one of {', '.join(map(repr, ON_NONFINITE))}, not {on_nonfinite!r}"
             raise ValueError(msg)
-        groups.require(max_grad_norm is None or max_grad_norm > 0, "max_grad_norm value", max_grad_norm)
+        require(max_grad_norm is None or max_grad_norm > 0, "max_grad_norm value", max_grad_norm)
         self.state_dtype = state_dtype
         self.max_grad_norm = max_grad_norm
         self.on_nonfinite = on_nonfinite

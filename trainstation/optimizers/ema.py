@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 from trainstation import kernels
 from trainstation.errors import ShapeError
 from trainstation.optimizers.base import Optimizer
-from trainstation.optimizers.groups import Group, as_groups, describe, entries_of
+from trainstation.optimizers.groups import as_groups, describe, entries_of
+from trainstation.optimizers.hyper import Group
 
 if TYPE_CHECKING:
-    from trainstation.optimizers.table import Table
+    from trainstation.optimizers.stepping.table import Table
 
 __all__ = ["EMA", "SWA", "Average"]
 

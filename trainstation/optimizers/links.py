@@ -13,11 +13,13 @@ import numpy as np
 
 from trainstation import kernels
 from trainstation.errors import ShapeError, UnlinkedParameterError
-from trainstation.optimizers import groups, stored
-from trainstation.optimizers.groups import Group, Parameter
-from trainstation.optimizers.rows import first_state
-from trainstation.optimizers.states import Noted, NotedList
-from trainstation.optimizers.stepper import Stepper
+from trainstation.optimizers import groups
+from trainstation.optimizers.groups import Parameter
+from trainstation.optimizers.hyper import Group, check_hyper
+from trainstation.optimizers.stepping import codec
+from trainstation.optimizers.stepping.noted import Noted, NotedList
+from trainstation.optimizers.stepping.rows import first_state
+from trainstation.optimizers.stepping.stepper import Stepper
 
 __all__ = ["Links", "plain_state", "settings_of"]
 
@@ -35,7 +37,7 @@ class Links:
 
     def validate(self, hyper: Mapping[str, Any]) -> None:
         """Check the hyper-parameters of a group, before each step; override to check more."""
-        groups.check_hyper(hyper)
+        check_hyper(hyper)
         kind: Any = type(self)
         count = _betas_of(kind) if "betas" in hyper else 0
         if count and len(hyper["betas"]) != count:
@@ -81,7 +83,7 @@ class Links:
 
     def set_learning_rate(self, lr: float, group: int | str | None = None) -> None:
         """Set the rate of all groups and of those to come, or of one; ValueError unless finite and >= 0."""
-        groups.check_hyper({"lr": lr})
+        check_hyper({"lr": lr})
         if group is not None:
             self._group(group)["lr"] = lr
             return
@@ -263,8 +265,8 @@ class Links:
         """Return a copy of one parameter's state, or raise. The optional states are there or not; a step makes them."""
         expected = first_state(self, parameter, hyper)  # type: ignore[arg-type]  # every Links is an Optimizer
         kinds = self.state_kinds(hyper)
-        fmt = stored.format_of(self.state_dtype, parameter.data, kinds.values())
-        optional = stored.layout((name for name in self.optional_states if name in given), kinds, fmt, parameter.data)
+        fmt = codec.format_of(self.state_dtype, parameter.data, kinds.values())
+        optional = codec.layout((name for name in self.optional_states if name in given), kinds, fmt, parameter.data)
         if not set(expected) <= set(given) <= {*expected, *optional}:
             msg = f"state of {label}: {sorted(given)} was given, {sorted({*expected, *optional})} is needed"
             if any(name.endswith("_scale") for name in {*given} ^ {*expected, *optional}):

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from trainstation.optimizers.base import Optimizer
 from trainstation.optimizers.elementwise import flush, l2, maximum
-from trainstation.optimizers.groups import require
+from trainstation.optimizers.hyper import require
 
 __all__ = ["RMSprop"]
 

@@ -11,7 +11,7 @@ import trainstation_classics
 
 import trainstation as ts
 from trainstation import _kernels, kernels
-from trainstation.optimizers import stored
+from trainstation.optimizers.stepping import codec
 
 # Optimizers, hyper-parameters and steps that between them take every branch of every rule.
 CASES = [
@@ -67,16 +67,16 @@ def kept(values, kinds, fmt, t):
     """Return states as they are stored after step t, with their scales."""
     made = {name: array.copy() for name, array in values.items()}
     for place, (name, kind) in enumerate(kinds.items()):
-        if name in stored.narrow(kinds, fmt):
-            made |= stored.encode(name, values[name], kind, fmt, t, place)
+        if name in codec.narrow(kinds, fmt):
+            made |= codec.encode(name, values[name], kind, fmt, t, place)
     return made
 
 
 def values_of(made, kinds, fmt):
     """Return copies of the states that are stored."""
-    narrower = stored.narrow(kinds, fmt)
+    narrower = codec.narrow(kinds, fmt)
     return {
-        name: stored.decode(name, made, kind, fmt) if name in narrower else made[name].copy()
+        name: codec.decode(name, made, kind, fmt) if name in narrower else made[name].copy()
         for name, kind in kinds.items()
     }
 

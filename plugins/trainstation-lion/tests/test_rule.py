@@ -12,7 +12,7 @@ from trainstation_lion.lion import Lion
 
 import trainstation as ts
 from trainstation import _kernels, kernels
-from trainstation.optimizers import stored
+from trainstation.optimizers.stepping import codec
 
 FORMATS = {
     np.float64: [kernels.FLOAT64],
@@ -41,14 +41,14 @@ def kept(m, fmt, t):
     """Return the momentum as it is stored after step t, and its scales."""
     if fmt in (kernels.FLOAT32, kernels.FLOAT64):
         return m.copy(), None
-    kept = stored.encode("m", m, "signed", fmt, t, 0)
+    kept = codec.encode("m", m, "signed", fmt, t, 0)
     return kept["m"], kept.get("m_scale")
 
 
 def values(m, scale, fmt):
     if fmt in (kernels.FLOAT32, kernels.FLOAT64):
         return m.copy()
-    return stored.decode("m", {"m": m, "m_scale": scale}, "signed", fmt)
+    return codec.decode("m", {"m": m, "m_scale": scale}, "signed", fmt)
 
 
 def check(p, g, m, fmt, *, gscale=1.0, t=5, **hyper):

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from importlib import import_module
 from typing import Any, ClassVar
 
 import torch
 from torch.optim.optimizer import _global_optimizer_post_hooks, _global_optimizer_pre_hooks
 
-from trainstation.interop.torch.following import Following, name_of
-from trainstation.interop.torch.states import as_plain
+from trainstation.interop.torch.state_tensors import as_plain
+from trainstation.interop.torch.sync import Following, name_of
 from trainstation.interop.torch.views import MASTERS, check_tensor
 from trainstation.optimizers import Optimizer
 from trainstation.optimizers.base import LastStep
-from trainstation.optimizers.states import NotedList
+from trainstation.optimizers.stepping.noted import NotedList
 
 __all__ = ["Bridge"]
 
@@ -205,7 +206,7 @@ class Bridge(Following, torch.optim.Optimizer):
     def __reduce__(self) -> tuple[Any, ...]:
         kind = type(self)
         # A class that was made here no module has: pickle can only name what it was made of.
-        return _remake, ((kind.label or kind.native) if "label" in vars(kind) else kind,), self.__getstate__()
+        return _classes().remake, ((kind.label or kind.native) if "label" in vars(kind) else kind,), self.__getstate__()
 
     def __getstate__(self) -> dict[str, Any]:
         self._follow()
@@ -244,17 +245,14 @@ def _with_plain_states(optimizer: Bridge, state_dict: dict[str, Any]) -> dict[st
     return {**state_dict, "state": states, "param_groups": groups}
 
 
-def _remake(kind: type[Optimizer | Bridge] | str) -> Bridge:
-    """Return an optimizer of a registered name or of a class, to which pickle gives its state."""
-    from trainstation.interop.torch import optimizer_class
+def _remake(kind: Any) -> Any:
+    """Return an optimizer to which pickle gives its state; pickles of former versions name this one."""
+    return _classes().remake(kind)
 
-    if isinstance(kind, str):
-        from trainstation.registry.lookup import get_optimizer
 
-        made = optimizer_class(get_optimizer(kind), kind)
-    else:
-        made = kind if issubclass(kind, Bridge) else optimizer_class(kind)
-    return made.__new__(made)
+def _classes() -> Any:
+    """Return the module of the classes, which is made of this one and knows the registry: only pickle needs it here."""
+    return import_module("trainstation.interop.torch.optimizers")
 
 
 _observed = torch.optim.Optimizer.profile_hook_step(Bridge._step)

@@ -8,10 +8,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from trainstation.interop.torch.rounding import round_stochastically
 from trainstation.kernels import copy_beside, narrow, widen
 
-__all__ = ["HALVES", "MASTERS", "View", "check_tensor"]
+__all__ = ["HALVES", "MASTERS", "View", "check_tensor", "round_stochastically"]
 
 Array = NDArray[Any]
 
@@ -204,3 +203,17 @@ def _order_of_memory(tensor: torch.Tensor) -> tuple[int, ...] | None:
         return None
     order = tuple(sorted(range(tensor.ndim), key=tensor.stride, reverse=True))
     return order if tensor.permute(order).is_contiguous() else None
+
+
+def round_stochastically(values: Array, t: int, to_bfloat16: bool) -> Array:
+    """Return the int16 codes of bfloat16 or float16 numbers: the neighbour below or above, so that the mean stays.
+
+    Args:
+        values: float32.
+        t: the step; with the index of an element in memory it says which random bits are drawn.
+        to_bfloat16: or else to float16.
+
+    """
+    codes = np.empty(values.shape, np.int16)
+    narrow(values, codes, is_bfloat16=to_bfloat16, t=t)
+    return codes

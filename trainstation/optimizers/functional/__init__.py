@@ -42,7 +42,8 @@ array([ 0.399, -2.598], dtype=float32)
 from __future__ import annotations
 
 from trainstation.optimizers.adam import Adam, AdamW
-from trainstation.optimizers.handed import Arrays, State, SupportsDLPack, step
+from trainstation.optimizers.functional.arguments import Arrays, State, SupportsDLPack
+from trainstation.optimizers.functional.cache import step
 from trainstation.optimizers.rmsprop import RMSprop
 from trainstation.optimizers.sgd import SGD
 

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from trainstation.interop.torch.guest import TensorStepper, guest_class
-from trainstation.interop.torch.states import States, is_shown, native_state, show
+from trainstation.interop.torch.native import TensorStepper, guest_class
+from trainstation.interop.torch.state_tensors import States, is_shown, native_state, show
 from trainstation.interop.torch.views import View, check_tensor
 from trainstation.kernels import find_rule
 from trainstation.optimizers import Optimizer
-from trainstation.optimizers.groups import Group
-from trainstation.optimizers.states import Noted, NotedList
+from trainstation.optimizers.hyper import Group
+from trainstation.optimizers.stepping.noted import Noted, NotedList
 
 __all__ = ["Following", "name_of"]
 

@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 
 from trainstation import kernels
 from trainstation.errors import KernelError, MissingGradientError
-from trainstation.optimizers import groups, stored
-from trainstation.optimizers.checks import Range, check_data, check_state
-from trainstation.optimizers.groups import Group, Parameter, gradient_of
+from trainstation.optimizers import groups
+from trainstation.optimizers.groups import Parameter, gradient_of
+from trainstation.optimizers.hyper import Group
+from trainstation.optimizers.stepping import codec
+from trainstation.optimizers.stepping.checks import Range, check_data, check_state
 
 if TYPE_CHECKING:
     from trainstation.optimizers.base import Optimizer
@@ -141,14 +143,14 @@ def _row(
     if optimizer.state_dtype is not None and data.dtype != np.float32:
         msg = f"{name}: state_dtype={optimizer.state_dtype!r} is for float32 parameters"
         raise ValueError(msg)
-    fmt = stored.format_of(optimizer.state_dtype, data, [plan.kinds.get(state, "exact") for state in plan.states])
+    fmt = codec.format_of(optimizer.state_dtype, data, [plan.kinds.get(state, "exact") for state in plan.states])
     known = optimizer.state.get(parameter)
     state = dict(known) if known else first_state(optimizer, parameter, hyper)
     for state_name in plan.states:
         if state_name not in state:
-            for each, (shape, dtype) in stored.layout([state_name], plan.kinds, fmt, data).items():
+            for each, (shape, dtype) in codec.layout([state_name], plan.kinds, fmt, data).items():
                 state[each] = kernels.zeros_beside(data, shape, dtype)
-    check_state(name, state, stored.layout(plan.states, plan.kinds, fmt, data))
+    check_state(name, state, codec.layout(plan.states, plan.kinds, fmt, data))
     hold = Hold(gradient, optimizer._stepper.busy, parameter.grad)
     return Row(name, group, parameter, data, hold, state, plan, fmt, optimizer._keeps_own_states())
 
@@ -158,11 +160,11 @@ def first_state(optimizer: Optimizer, parameter: Parameter, hyper: Group) -> dic
     state = {"step": np.zeros((), np.int64), **optimizer.init_state(parameter)}
     _, states = optimizer.variant(hyper)
     kinds = optimizer.state_kinds(hyper)
-    fmt = stored.format_of(optimizer.state_dtype, parameter.data, [kinds.get(name, "exact") for name in states])
-    for name, kind in stored.narrow(kinds, fmt).items():
+    fmt = codec.format_of(optimizer.state_dtype, parameter.data, [kinds.get(name, "exact") for name in states])
+    for name, kind in codec.narrow(kinds, fmt).items():
         if name in state:
             place = states.index(name) if name in states else 0
-            codes = stored.encode(name, state.pop(name), kind, fmt, 0, place)
+            codes = codec.encode(name, state.pop(name), kind, fmt, 0, place)
             state.update({each: kernels.copy_beside(parameter.data, values) for each, values in codes.items()})
     return state
 
@@ -172,11 +174,11 @@ def update_row(optimizer: Optimizer, row: Row, clip: float) -> None:
     factor = row.plan.sign * clip
     seen = np.asarray(row.gradient if factor == 1 else row.gradient * row.data.dtype.type(factor)).view()
     seen.flags.writeable = False
-    narrower = stored.narrow(row.plan.kinds, row.fmt)
+    narrower = codec.narrow(row.plan.kinds, row.fmt)
     # An author's own states go to update whole; of ours, those that the hyper-parameters ask for, as in C.
     own = row.own and not narrower
     state = row.state if own else {name: row.state[name] for name in row.plan.states if name not in narrower}
-    decoded = {name: stored.decode(name, row.state, kind, row.fmt) for name, kind in narrower.items()}
+    decoded = {name: codec.decode(name, row.state, kind, row.fmt) for name, kind in narrower.items()}
     try:
         optimizer.update(np.asarray(row.data), seen, {**state, **decoded} if narrower else state, row.scalars)
     except Exception as error:
@@ -185,7 +187,7 @@ def update_row(optimizer: Optimizer, row: Row, clip: float) -> None:
     t = int(row.state["step"]) + 1
     for place, name in enumerate(row.plan.states):
         if name in narrower:
-            for each, codes in stored.encode(name, decoded[name], narrower[name], row.fmt, t, place).items():
+            for each, codes in codec.encode(name, decoded[name], narrower[name], row.fmt, t, place).items():
                 row.state[each][...] = codes
         elif not own and state[name] is not row.state[name]:
             row.state[name] = state[name]  # an author has put another array in the place of one

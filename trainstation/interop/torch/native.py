@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 from trainstation import kernels
 from trainstation.interop.torch.views import View
 from trainstation.optimizers import Optimizer
-from trainstation.optimizers.groups import FLOAT32_ZERO, Group, Parameter
-from trainstation.optimizers.rows import Row
-from trainstation.optimizers.stepper import Stepper
-from trainstation.optimizers.table import Table
-from trainstation.optimizers.watch import Watch
+from trainstation.optimizers.groups import Parameter
+from trainstation.optimizers.hyper import FLOAT32_ZERO, Group
+from trainstation.optimizers.stepping.rows import Row
+from trainstation.optimizers.stepping.stepper import Stepper
+from trainstation.optimizers.stepping.table import Table
+from trainstation.optimizers.stepping.watch import Watch
 
 __all__ = ["TensorStepper", "guest_class"]
 

@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainstation import kernels
-from trainstation.optimizers.groups import Group, gradient_of
-from trainstation.optimizers.rows import Hold, Row
-from trainstation.optimizers.states import NotedList
+from trainstation.optimizers.groups import gradient_of
+from trainstation.optimizers.hyper import Group
+from trainstation.optimizers.stepping.noted import NotedList
+from trainstation.optimizers.stepping.rows import Hold, Row
 
 __all__ = ["Watch"]
 

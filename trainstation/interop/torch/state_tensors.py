@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 from trainstation.errors import ShapeError
 from trainstation.interop.torch.views import View
-from trainstation.optimizers import Optimizer, stored
-from trainstation.optimizers.groups import Group
-from trainstation.optimizers.rows import first_state
-from trainstation.optimizers.states import Noted
+from trainstation.optimizers import Optimizer
+from trainstation.optimizers.hyper import Group
+from trainstation.optimizers.stepping import codec
+from trainstation.optimizers.stepping.noted import Noted
+from trainstation.optimizers.stepping.rows import first_state
 
 __all__ = ["States", "as_plain", "is_shown", "native_state", "show"]
 
@@ -87,8 +88,8 @@ def native_state(optimizer: Optimizer, view: View, given: Mapping[str, Any], hyp
     """
     expected = first_state(optimizer, view, hyper)
     kinds = optimizer.state_kinds(hyper)
-    fmt = stored.format_of(optimizer.state_dtype, view.data, kinds.values())
-    optional = stored.layout(optimizer.optional_states, kinds, fmt, view.data)
+    fmt = codec.format_of(optimizer.state_dtype, view.data, kinds.values())
+    optional = codec.layout(optimizer.optional_states, kinds, fmt, view.data)
     names = {*expected, *optional}
     dtypes = {name: np.dtype(dtype) for name, (_, dtype) in optional.items()}
     dtypes |= {name: first.dtype for name, first in expected.items() if isinstance(first, np.ndarray)}

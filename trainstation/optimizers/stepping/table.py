@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from trainstation import kernels
 from trainstation.errors import KernelError
-from trainstation.optimizers.checks import check_overlap
-from trainstation.optimizers.groups import Group
-from trainstation.optimizers.rows import Plan, Row
-from trainstation.optimizers.watch import Watch
+from trainstation.optimizers.hyper import Group
+from trainstation.optimizers.stepping.checks import check_overlap
+from trainstation.optimizers.stepping.rows import Plan, Row
+from trainstation.optimizers.stepping.watch import Watch
 
 if TYPE_CHECKING:
     from trainstation.optimizers.ema import Average

@@ -11,11 +11,11 @@ import numpy as np
 from trainstation import kernels
 from trainstation.errors import NoGradientWarning, NonFiniteGradientError
 from trainstation.kernels import DONE, NONFINITE, OTHER
-from trainstation.optimizers import groups
-from trainstation.optimizers.groups import Group, Parameter
-from trainstation.optimizers.rows import Row, plan_of, rows_of, update_row
-from trainstation.optimizers.states import Noted
-from trainstation.optimizers.table import Table
+from trainstation.optimizers.groups import Parameter
+from trainstation.optimizers.hyper import Group, scaled
+from trainstation.optimizers.stepping.noted import Noted
+from trainstation.optimizers.stepping.rows import Row, plan_of, rows_of, update_row
+from trainstation.optimizers.stepping.table import Table
 
 if TYPE_CHECKING:
     from trainstation.optimizers.base import Optimizer
@@ -206,7 +206,7 @@ def _hyper(optimizer: Optimizer, index: int, group: Group) -> Group:
         raise ValueError(msg)
     try:
         optimizer.validate(group)
-        return groups.scaled(group)
+        return scaled(group)
     except (TypeError, ValueError) as error:
         error.add_note(f"in parameter group {index}")
         raise
