@@ -232,7 +232,7 @@ def test_one_call_steps_all_and_goes_on_with_what_was_checked(monkeypatch):
 
         monkeypatch.setattr(kind, method, counted)
 
-    counting(Stepper, "_build", "checked")
+    counting(Stepper, "build", "checked")
     counting(kernels.Call, "__call__", "stepped")
     p, state = arrays(), {}
     for t in range(4):

@@ -16,7 +16,7 @@ from trainstation.checkpoints.naming import class_of, names_of
 from trainstation.checkpoints.trees import unpack
 from trainstation.errors import CheckpointError
 from trainstation.optimizers import Optimizer
-from trainstation.optimizers.links import settings_of
+from trainstation.optimizers.state_dicts import settings_of
 
 if TYPE_CHECKING:
     from trainstation.nn import Module
@@ -69,7 +69,7 @@ def load(
         msg = f"hypers is 'restore' or 'keep', not {hypers!r}"
         raise ValueError(msg)
     contents = read(path)
-    with nullcontext() if optimizer is None else optimizer._lock:
+    with nullcontext() if optimizer is None else optimizer.locked():
         names = [] if optimizer is None else names_of(optimizer, model, by)
         try:
             _require(contents.document, model=model, optimizer=optimizer, scheduler=scheduler, average=average)

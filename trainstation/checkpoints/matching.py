@@ -12,7 +12,7 @@ from trainstation.checkpoints.files import Contents
 from trainstation.checkpoints.trees import unpack
 from trainstation.errors import CheckpointError
 from trainstation.optimizers import Optimizer
-from trainstation.optimizers.links import plain_state, settings_of
+from trainstation.optimizers.state_dicts import plain_state, settings_of
 
 if TYPE_CHECKING:
     from trainstation.nn import Module
@@ -122,6 +122,6 @@ class Matching:
 
 def _written(optimizer: Optimizer) -> set[str]:
     """Return what an optimizer itself writes into its groups: what no argument of its class sets."""
-    if hasattr(optimizer, "base"):  # a wrapper's other settings are arguments of its base
+    if optimizer.base is not None:  # a wrapper's other settings are arguments of its base
         return set()
     return set(optimizer.defaults) - set(signature(type(optimizer)).parameters)

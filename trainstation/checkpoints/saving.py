@@ -15,7 +15,7 @@ from trainstation.checkpoints.naming import class_of, described, names_of
 from trainstation.checkpoints.trees import pack
 from trainstation.errors import CheckpointError
 from trainstation.optimizers import Optimizer
-from trainstation.optimizers.links import settings_of
+from trainstation.optimizers.state_dicts import settings_of
 from trainstation.registry.installed import core_version
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def save(
     """
     arrays: dict[str, Array] = {}
     document: dict[str, Any] = {"format": FORMAT, "version": core_version()}
-    with nullcontext() if optimizer is None else optimizer._lock:
+    with nullcontext() if optimizer is None else optimizer.locked():
         try:
             if model is not None:
                 held = {name: tensor.data for name, tensor in model.state_dict().items()}

@@ -1,54 +1,32 @@
-"""Optimizer: links parameters, checks everything, counts, and runs the compiled rule or the author's `update`."""
+"""Optimizer: what users see and authors inherit."""
 
 from __future__ import annotations
 
 import os
 import threading
 import weakref
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
-from numpy.typing import NDArray
-
-from trainstation import kernels
 from trainstation.gradtrack import enable_grad
 from trainstation.optimizers import groups
+from trainstation.optimizers.contract import LastStep
 from trainstation.optimizers.groups import Parameter, gradient_of
 from trainstation.optimizers.hooks import Handle, StepHook, StepHooks
 from trainstation.optimizers.hyper import Group, require
-from trainstation.optimizers.links import Links
+from trainstation.optimizers.state_dicts import StateDicts
 from trainstation.optimizers.stepping import codec
-from trainstation.optimizers.stepping.stepper import Stepper
-
-if TYPE_CHECKING:
-    from trainstation.optimizers.ema import Average
+from trainstation.optimizers.stepping.stepper import Stepper, isa_of
 
 __all__ = ["LastStep", "Optimizer"]
 
-Array = NDArray[Any]
 Closure = Callable[[], Any]
 
 _all: weakref.WeakSet[Optimizer] = weakref.WeakSet()
 ON_NONFINITE = ("ignore", "raise", "skip")
 
 
-class LastStep(NamedTuple):
-    """What came of a step.
-
-    Attributes:
-        grad_norm: of all its gradients, before they were clipped; None unless max_grad_norm or on_nonfinite asked.
-        skipped: whether on_nonfinite="skip" left everything as it was.
-        isa: the instruction set of its compiled rows; "numpy" if it had none.
-
-    """
-
-    grad_norm: float | None
-    skipped: bool
-    isa: str
-
-
-class Optimizer(Links, ABC):
+class Optimizer(StateDicts):
     """The base of all optimizers.
 
     An author writes `scalars` and `update`, names the `states`, and passes the hyper-parameters to `__init__`:
@@ -69,21 +47,13 @@ class Optimizer(Links, ABC):
         param_groups: dicts with "params" and their hyper-parameters; a change takes effect at the next step.
         state: for each parameter that has been stepped, its "step" (t, a 0-d int64 array) and its arrays.
         defaults: the hyper-parameters of a group that does not name its own.
+        last_step: what came of the last step; None before the first.
 
     One optimizer may be shared by threads: steps wait for one another. Different optimizers step in parallel; that
     they share no parameter is the caller's duty.
     """
 
-    states: ClassVar[tuple[str, ...]] = ()
-    optional_states: ClassVar[tuple[str, ...]] = ()
-    rule: ClassVar[str | None] = None
-    _average: Average | None = None  # of its weights, which each step goes on with
-
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        """A class with another `update` has another meaning: it does not inherit the compiled rule."""
-        super().__init_subclass__(**kwargs)
-        if "update" in vars(cls) and "rule" not in vars(cls):
-            cls.rule = None
+    last_step: LastStep | None = None
 
     def __init__(
         self,
@@ -124,8 +94,6 @@ class Optimizer(Links, ABC):
         self.on_nonfinite = on_nonfinite
         self.param_groups: list[Group] = []
         self._state = {}
-        self._warned = False
-        self._last: tuple[float | None, bool, int | None] | None = None
         self._renew()
         if params is not None:
             for group in groups.as_groups(params):
@@ -135,75 +103,23 @@ class Optimizer(Links, ABC):
         """Make what belongs to this process and this object alone: a copy has no hooks, as torch's has none."""
         self._lock = threading.RLock()
         self._hooks = StepHooks()
-        self._stepper = Stepper()
+        self.engine = Stepper()
         self.state = self._state
         for group in self.param_groups:
-            self._note(group)
+            self.note(group)
         _all.add(self)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in vars(self).items() if name not in ("_hooks", "_lock", "_stepper")}
+        return {name: value for name, value in vars(self).items() if name not in ("_hooks", "_lock", "engine")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
+        state = dict(state)
+        if "_last" in state:  # of a former version
+            state["average"] = state.pop("_average", None)
+            last = state.pop("_last")
+            state["last_step"] = None if last is None else LastStep(last[0], last[1], isa_of(last[2]))
         vars(self).update(state)
         self._renew()
-
-    @property
-    def last_step(self) -> LastStep | None:
-        """What came of the last step; None before the first."""
-        if self._last is None:
-            return None
-        norm, skipped, isa = self._last
-        return LastStep(norm, skipped, "numpy" if isa is None else kernels.isa_name(isa))
-
-    # What an author writes
-
-    @abstractmethod
-    def scalars(self, hyper: Mapping[str, Any], t: int) -> Sequence[float]:
-        """Return what the rule needs beside arrays, from a group's hyper-parameters and the step t >= 1."""
-
-    @abstractmethod
-    def update(self, p: Array, g: Array, state: dict[str, Any], scalars: Sequence[Any]) -> None:
-        """Step one parameter in place, in NumPy: the meaning of the optimizer.
-
-        Args:
-            p: the values, written in place.
-            g: the gradient, read-only, of the same shape and dtype.
-            state: the arrays of this parameter, written in place.
-            scalars: what `scalars` returned, each rounded once to the dtype of `p`.
-
-        """
-
-    def variant(self, hyper: Mapping[str, Any]) -> tuple[str | None, tuple[str, ...]]:  # noqa: ARG002  # for overrides
-        """Return the compiled rule and the states for these hyper-parameters; override where they depend on them."""
-        return self.rule, self.states
-
-    def state_kinds(self, hyper: Mapping[str, Any]) -> Mapping[str, str]:  # noqa: ARG002  # for overrides
-        """Return how `state_dtype` may keep a state: "signed", or "positive" for one that is never below zero.
-
-        Override to name those that bear the noise of rounding; what is not named keeps the parameter's dtype.
-        """
-        return {}
-
-    def init_state(self, p: Parameter) -> dict[str, Any]:
-        """Return the first state of a parameter; override for arrays of another shape or kind."""
-        return {name: kernels.zeros_beside(p.data, p.data.shape, p.data.dtype) for name in self.states}
-
-    @classmethod
-    def _keeps_own_states(cls) -> bool:
-        return cls.init_state is not Optimizer.init_state
-
-    def prepare(self, active: Sequence[Parameter]) -> None:
-        """Override for what is known only over all parameters of a step; called once before the updates."""
-
-    def _prepares(self) -> bool:
-        return getattr(self.prepare, "__func__", None) is not Optimizer.prepare
-
-    def train(self) -> None:
-        """Switch to the weights to train; for optimizers that evaluate at other ones."""
-
-    def eval(self) -> None:
-        """Switch to the weights to evaluate; for optimizers that train at other ones."""
 
     # Stepping
 
@@ -235,7 +151,7 @@ class Optimizer(Links, ABC):
                 with enable_grad():
                     loss = parameters()
                 parameters = None
-            self._stepper.step(self, parameters)
+            self.last_step = self.engine.step(self, parameters)
             return loss
 
     def register_step_pre_hook(self, hook: StepHook) -> Handle:
@@ -258,7 +174,7 @@ class Optimizer(Links, ABC):
         if isinstance(parameters, bool):
             msg = f"zero_grad takes a list of parameters; did you mean zero_grad(set_to_none={parameters})?"
             raise TypeError(msg)
-        for parameter in self._linked() if parameters is None else self._check_linked(parameters):
+        for parameter in self._linked() if parameters is None else groups.check_linked(self.param_groups, parameters):
             if set_to_none:
                 parameter.grad = None  # type: ignore[misc]  # a parameter's grad can be cleared
             elif (gradient := gradient_of(parameter)) is not None:
@@ -276,7 +192,7 @@ def _renew_after_fork() -> None:
     """Give every optimizer of a forked child a lock that no vanished thread holds."""
     for optimizer in list(_all):
         optimizer._lock = threading.RLock()
-        optimizer._stepper.busy[0] = False
+        optimizer.engine.busy[0] = False
 
 
 if hasattr(os, "register_at_fork"):  # POSIX

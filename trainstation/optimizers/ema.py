@@ -6,7 +6,7 @@ import sys
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,9 +16,7 @@ from trainstation.errors import ShapeError
 from trainstation.optimizers.base import Optimizer
 from trainstation.optimizers.groups import as_groups, describe, entries_of
 from trainstation.optimizers.hyper import Group
-
-if TYPE_CHECKING:
-    from trainstation.optimizers.stepping.table import Table
+from trainstation.optimizers.stepping.table import Table
 
 __all__ = ["EMA", "SWA", "Average"]
 
@@ -56,10 +54,10 @@ class Average(ABC):
             if (type(of).step, type(of)._step) != (Optimizer.step, Optimizer._step):
                 msg = f"{type(of).__name__} does more than a step; give its model, and call update() after each step"
                 raise TypeError(msg)
-            if of._average is not None and not of._average.is_stopped:
+            if of.average is not None and not of.average.is_stopped:
                 msg = f"{type(of).__name__} has an average already; give its model, and call update() after each step"
                 raise ValueError(msg)
-            of._average = self
+            of.average = self
         elif hasattr(of, "register_step_post_hook"):  # torch's
             of.register_step_post_hook(lambda *_: None if self.is_stopped else self.update())
 

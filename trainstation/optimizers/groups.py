@@ -8,10 +8,21 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from trainstation.errors import UnlinkedParameterError
 from trainstation.optimizers.hyper import Group, require
 
 # Plugins take `require` and `Group` from here.
-__all__ = ["EXTRAS", "Group", "Parameter", "describe", "entries_of", "gradient_of", "make_group", "require"]
+__all__ = [
+    "EXTRAS",
+    "Group",
+    "Parameter",
+    "check_linked",
+    "describe",
+    "entries_of",
+    "gradient_of",
+    "make_group",
+    "require",
+]
 
 Array = NDArray[Any]
 
@@ -167,3 +178,25 @@ def make_group(given: Group, defaults: Mapping[str, Any], linked: Sequence[Any],
             raise ValueError(msg)
         known.add(id(parameter))
     return group
+
+
+def check_linked(groups: Sequence[Group], parameters: Any) -> list[Parameter]:
+    """Return a list of parameters, all of which are in these groups.
+
+    Raises:
+        TypeError: it is no list of parameters.
+        UnlinkedParameterError: one is in no group.
+
+    """
+    if hasattr(parameters, "grad") or not isinstance(parameters, Iterable):
+        msg = f"a list of parameters is needed, as in step([p]), not {type(parameters).__name__}"
+        raise TypeError(msg)
+    given = list(parameters)
+    linked = {id(parameter) for group in groups for parameter in group["params"]}
+    for position, parameter in enumerate(given):
+        if id(parameter) not in linked:
+            check_parameter(parameter)
+            shape = parameter.data.shape
+            msg = f"parameter {position} of the list (shape {shape}) is not linked; add_parameter() links it"
+            raise UnlinkedParameterError(msg)
+    return given

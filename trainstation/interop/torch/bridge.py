@@ -13,7 +13,7 @@ from trainstation.interop.torch.state_tensors import as_plain
 from trainstation.interop.torch.sync import Following, name_of
 from trainstation.interop.torch.views import MASTERS, check_tensor
 from trainstation.optimizers import Optimizer
-from trainstation.optimizers.base import LastStep
+from trainstation.optimizers.contract import LastStep
 from trainstation.optimizers.stepping.noted import NotedList
 
 __all__ = ["Bridge"]
@@ -128,7 +128,7 @@ class Bridge(Following, torch.optim.Optimizer):
         if closure is not None:
             with torch.enable_grad():
                 loss = closure()
-        with self._guest._lock:
+        with self._guest.locked():
             if self._is_overflown():
                 return loss
             self._follow()
@@ -165,7 +165,7 @@ class Bridge(Following, torch.optim.Optimizer):
         self._switch(self._guest.eval)
 
     def _switch(self, switch: Callable[[], None]) -> None:
-        with self._guest._lock:
+        with self._guest.locked():
             self._follow()
             for view in self._views.values():
                 view.refresh()

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from trainstation import kernels
 from trainstation.interop.torch.views import View
 from trainstation.optimizers import Optimizer
+from trainstation.optimizers.contract import Contract, LastStep
 from trainstation.optimizers.groups import Parameter
 from trainstation.optimizers.hyper import FLOAT32_ZERO, Group
 from trainstation.optimizers.stepping.rows import Row
@@ -37,7 +38,7 @@ class TensorWatch(Watch):
     def __init__(self, watch: Watch, table: Table, views: Sequence[View]) -> None:
         """Take over from the watch that the table was made with."""
         self.__dict__.update(vars(watch))
-        self._slots = table._slots
+        self._slots = table.slots
         rows = set(map(id, table.parameters))
         in_c = not (table.interpreted or table.prepares)  # else every row is looked at in Python anyway
         plain = [row for row in table.rows if in_c and row.parameter.is_plain]
@@ -99,7 +100,7 @@ def _part(table: Table, rows: Sequence[Row], views: Sequence[View]) -> Table:
     compiled = {id(row): place for place, row in enumerate(table.compiled)}
     part.compiled = [row for row in rows if id(row) in compiled]
     part.interpreted = [row for row in rows if id(row) not in compiled]
-    part._slots = slots = table._slots[[compiled[id(row)] for row in part.compiled]]
+    part.slots = slots = table.slots[[compiled[id(row)] for row in part.compiled]]
     slots["first"] = np.cumsum(slots["n"]) - slots["n"]
     part.call = kernels.Call(slots)
     part.renew_runs()
@@ -111,7 +112,7 @@ def _adapt(table: Table, views: Sequence[View]) -> None:
     """Make a table one of tensors."""
     table.watch = TensorWatch(table.watch, table, views)
     tensors = [row.parameter.tensor for row in table.rows]
-    table._bumps = [partial(torch.autograd.graph.increment_version, tensors)]
+    table.bumps = [partial(torch.autograd.graph.increment_version, tensors)]
 
 
 class TensorStepper(Stepper):
@@ -127,28 +128,24 @@ class TensorStepper(Stepper):
 
     def __init__(self) -> None:
         super().__init__()
-        self.whole = self._table
+        self.whole = self.table
         self.builds = 0
-
-    @property
-    def table(self) -> Table:
-        """The rows of the last step."""
-        return self._table
+        self.has_warned = True  # torch does nothing without gradients, and says nothing
 
     def forget(self) -> None:
         """Look at all arrays anew at the next step."""
         super().forget()
-        self.whole = self._table
+        self.whole = self.table
 
-    def step(self, optimizer: Optimizer, parameters: Sequence[Parameter] | None) -> None:
+    def step(self, optimizer: Contract, parameters: Sequence[Parameter] | None) -> LastStep:
         """Step all that has a gradient."""
-        watch = self._table.watch
+        watch = self.table.watch
         try:
             if isinstance(watch, TensorWatch) and not self.changed[0] and not watch.take():
                 self._choose(_views(optimizer))
-            super().step(optimizer, parameters)
+            return super().step(optimizer, parameters)
         finally:
-            watch = self._table.watch
+            watch = self.table.watch
             if isinstance(watch, TensorWatch):
                 watch.let_go()
 
@@ -157,23 +154,25 @@ class TensorStepper(Stepper):
         rows = [row for row in self.whole.rows if row.parameter.tensor.grad is not None]
         is_whole = len(rows) == sum(view.tensor.grad is not None for view in views)
         if rows and is_whole and not any(row.parameter.has_moved() for row in rows):
-            self._table = _part(self.whole, rows, views)
-            self._table.watch.take()  # type: ignore[attr-defined]  # the watch of a part is one of tensors
+            self.table = _part(self.whole, rows, views)
+            self.table.watch.take()  # type: ignore[attr-defined]  # the watch of a part is one of tensors
 
-    def _build(self, optimizer: Optimizer, parameters: Sequence[Parameter] | None) -> bool:
+    def build(self, optimizer: Contract, parameters: Sequence[Parameter] | None) -> LastStep:
+        """Make a whole table, of all that has a state, and step those that have a gradient."""
         views = _views(optimizer)
         for view in views:
             view.refresh()
             view.pretends = view.tensor.grad is None and view in optimizer.state
         try:
-            return super()._build(optimizer, parameters)
+            return super().build(optimizer, parameters)
         finally:
             for view in views:
                 view.pretends = False
             for row in self.whole.rows:
                 row.hold.gradient = None
 
-    def _run(self, optimizer: Optimizer, table: Table) -> bool:
+    def run(self, optimizer: Contract, table: Table) -> LastStep:
+        """Step the rows of a table; of one that was just made, those that have a gradient."""
         if not isinstance(table.watch, TensorWatch):  # it was just made
             views = _views(optimizer)
             _adapt(table, views)
@@ -184,26 +183,25 @@ class TensorStepper(Stepper):
             if len(rows) < len(table.rows):
                 for view in views:
                     view.pretends = False
-                self._table = table = _part(table, rows, views)
-        return super()._run(optimizer, table)
+                self.table = table = _part(table, rows, views)
+        return super().run(optimizer, table)
 
 
-def _views(optimizer: Optimizer) -> list[Any]:
+def _views(optimizer: Contract) -> list[Any]:
     return [view for group in optimizer.param_groups for view in group["params"]]
 
 
 class Guest(Optimizer):
     """What a native optimizer has over tensors: their stepper, and torch's leave to divide by zero."""
 
-    _stepper: TensorStepper
+    engine: TensorStepper
 
     def _renew(self) -> None:
         super()._renew()
-        self._stepper = TensorStepper()
+        self.engine = TensorStepper()
         self.state = self._state
         for group in self.param_groups:
-            self._note(group)
-        self._warned = True  # torch does nothing without gradients, and says nothing
+            self.note(group)
 
     def validate(self, hyper: Mapping[str, Any]) -> None:
         """Check the hyper-parameters; eps may be 0, as in torch."""

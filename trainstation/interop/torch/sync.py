@@ -40,7 +40,7 @@ class Following:
 
     @property
     def _stepper(self) -> TensorStepper:
-        stepper: TensorStepper = self._guest._stepper
+        stepper: TensorStepper = self._guest.engine
         return stepper
 
     @property
@@ -98,7 +98,7 @@ class Following:
         for index, group in enumerate(self.param_groups):
             settings = self._settings(group)
             guest.validate(settings)
-            by_element = find_rule(guest.variant(settings)[0]) is not None and not guest._keeps_own_states()
+            by_element = find_rule(guest.variant(settings)[0]) is not None and not guest.keeps_own_states()
             if not isinstance(group["params"], NotedList) or group["params"].changed is not self._touched:
                 group["params"] = NotedList(self._touched, group["params"])
             for position, tensor in enumerate(group["params"]):
@@ -125,9 +125,9 @@ class Following:
         self._steps = self._flat.numpy()
         self._seen = self._steps.tobytes()
         self._step_tensors = self._flat.unbind()
-        guest.param_groups = [guest._note(group) for group in made]
+        guest.param_groups = [guest.note(group) for group in made]
         guest.state = states
-        guest._forget_arrays()
+        guest.forget_arrays()
         self._synced: list[Group] = [{} for _ in made]
         self._known = [{} for _ in made]
         self._with_tensors: set[int] = set()
@@ -160,7 +160,7 @@ class Following:
             places = [self._places[row.parameter] for row in self._stepper.whole.compiled]
             is_all = places == list(range(len(self._steps)))
             self._compiled: Any = slice(None) if is_all else np.array(places, np.intp)
-        self._steps[self._compiled] = table._steps
+        self._steps[self._compiled] = table.steps
         self._seen = self._steps.tobytes()
 
     def _show_steps(self) -> None:

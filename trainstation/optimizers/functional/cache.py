@@ -135,7 +135,7 @@ class Kept:
             if any(map(lt, starts[1:], ends)):
                 return False
             self._starts, self._ends = starts, ends
-            self._table._slots["p"] = places
+            self._table.slots["p"] = places
             self._former_ps, self._former_gs = list(map(weakref.ref, ps)), []
         if not _are(self._former_gs, gs):
             places = list(map(kernels.address, gs))
@@ -143,7 +143,7 @@ class Kept:
                 before = bisect_left(self._starts, at + g.nbytes)
                 if before and at < self._ends[before - 1] and g.size:
                     return False
-            self._table._slots["g"] = places
+            self._table.slots["g"] = places
             self._former_gs = list(map(weakref.ref, gs))
         return True
 
@@ -162,7 +162,7 @@ class Kept:
         self._hand_back(handed.states)
 
     def _hand_back(self, states: Sequence[State]) -> None:
-        table = self.optimizer._stepper._table
+        table = self.optimizer.engine.table
         kept = None if table.interpreted else self
         if table is not self._table:
             self._runs = [row.run for row in table.rows]
@@ -170,7 +170,7 @@ class Kept:
                 state.update({name: value for name, value in row.state.items() if name != "step"})
             if kept:
                 self._keep(table)
-        counts = [Count(t) for _, t in table._runs]
+        counts = [Count(t) for _, t in table.runs]
         for count in counts:
             count.kept = kept
         for state, run in zip(states, self._runs, strict=True):
@@ -186,9 +186,9 @@ class Kept:
         arrays = [array for moments in self._moments for _, array in moments]
         self._written = [(place, place + a.nbytes) for a in arrays if a.size and (place := kernels.address(a))]
         self._former_ps = []
-        table.rows, table.compiled, table._guards = [], [], []
+        table.rows, table.compiled, table.guards = [], [], []
         table.watch = HandedWatch(self.optimizer.param_groups, (), None)
-        table.call = kernels.Call(table._slots, arrays)
+        table.call = kernels.Call(table.slots, arrays)
         self._table = table
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,13 +13,11 @@ from numpy.typing import NDArray
 from trainstation import kernels
 from trainstation.errors import KernelError, MissingGradientError
 from trainstation.optimizers import groups
+from trainstation.optimizers.contract import Contract
 from trainstation.optimizers.groups import Parameter, gradient_of
 from trainstation.optimizers.hyper import Group
 from trainstation.optimizers.stepping import codec
 from trainstation.optimizers.stepping.checks import Range, check_data, check_state
-
-if TYPE_CHECKING:
-    from trainstation.optimizers.base import Optimizer
 
 __all__ = ["Hold", "Plan", "Row", "first_state", "plan_of", "rows_of", "update_row"]
 
@@ -100,7 +98,7 @@ class Row:
         return rule is not None and rule.supports(self.fmt) and all(array.flags.c_contiguous for array in arrays)
 
 
-def plan_of(optimizer: Optimizer, hyper: Group) -> Plan:
+def plan_of(optimizer: Contract, hyper: Group) -> Plan:
     """Return what a group's hyper-parameters ask for; KernelError if the class and its compiled rule do not fit."""
     name, states = optimizer.variant(hyper)
     kinds = optimizer.state_kinds(hyper)
@@ -116,9 +114,22 @@ def plan_of(optimizer: Optimizer, hyper: Group) -> Plan:
 
 
 def rows_of(
-    optimizer: Optimizer, plans: Sequence[Plan], hypers: Sequence[Group], wanted: Sequence[Parameter] | None
+    optimizer: Contract,
+    plans: Sequence[Plan],
+    hypers: Sequence[Group],
+    wanted: Sequence[Parameter] | None,
+    busy: list[bool],
 ) -> list[Row]:
-    """Check all arrays, and those of the state that is still missing; nothing is changed yet."""
+    """Check all arrays, and those of the state that is still missing; nothing is changed yet.
+
+    Args:
+        optimizer: whose step it is.
+        plans: for each group, what its hyper-parameters ask for.
+        hypers: for each group, its hyper-parameters.
+        wanted: the list of parameters that was asked for, or None.
+        busy: whether a step is reading gradients.
+
+    """
     chosen = None if wanted is None else set(map(id, wanted))
     rows = []
     for index, group in enumerate(optimizer.param_groups):
@@ -128,18 +139,17 @@ def rows_of(
             gradient = gradient_of(parameter)
             if gradient is not None:
                 name = groups.describe(group, index, position)
-                rows.append(_row(optimizer, name, index, parameter, gradient, plans[index], hypers[index]))
+                hold = Hold(gradient, busy, parameter.grad)
+                rows.append(_row(optimizer, name, index, parameter, hold, plans[index], hypers[index]))
             elif chosen is not None:
                 msg = f"{groups.describe(group, index, position)} has no gradient; run backward() first"
                 raise MissingGradientError(msg)
     return rows
 
 
-def _row(
-    optimizer: Optimizer, name: str, group: int, parameter: Parameter, gradient: Any, plan: Plan, hyper: Group
-) -> Row:
+def _row(optimizer: Contract, name: str, group: int, parameter: Parameter, hold: Hold, plan: Plan, hyper: Group) -> Row:
     data = parameter.data
-    check_data(name, data, gradient)
+    check_data(name, data, hold.gradient)
     if optimizer.state_dtype is not None and data.dtype != np.float32:
         msg = f"{name}: state_dtype={optimizer.state_dtype!r} is for float32 parameters"
         raise ValueError(msg)
@@ -151,11 +161,10 @@ def _row(
             for each, (shape, dtype) in codec.layout([state_name], plan.kinds, fmt, data).items():
                 state[each] = kernels.zeros_beside(data, shape, dtype)
     check_state(name, state, codec.layout(plan.states, plan.kinds, fmt, data))
-    hold = Hold(gradient, optimizer._stepper.busy, parameter.grad)
-    return Row(name, group, parameter, data, hold, state, plan, fmt, optimizer._keeps_own_states())
+    return Row(name, group, parameter, data, hold, state, plan, fmt, optimizer.keeps_own_states())
 
 
-def first_state(optimizer: Optimizer, parameter: Parameter, hyper: Group) -> dict[str, Any]:
+def first_state(optimizer: Contract, parameter: Parameter, hyper: Group) -> dict[str, Any]:
     """Return what a parameter's state is before its first step."""
     state = {"step": np.zeros((), np.int64), **optimizer.init_state(parameter)}
     _, states = optimizer.variant(hyper)
@@ -169,7 +178,7 @@ def first_state(optimizer: Optimizer, parameter: Parameter, hyper: Group) -> dic
     return state
 
 
-def update_row(optimizer: Optimizer, row: Row, clip: float) -> None:
+def update_row(optimizer: Contract, row: Row, clip: float) -> None:
     """Step one parameter in NumPy."""
     factor = row.plan.sign * clip
     seen = np.asarray(row.gradient if factor == 1 else row.gradient * row.data.dtype.type(factor)).view()

@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from functools import cache
+from typing import Any
 
 import numpy as np
 
 from trainstation import kernels
 from trainstation.errors import NoGradientWarning, NonFiniteGradientError
 from trainstation.kernels import DONE, NONFINITE, OTHER
-from trainstation.optimizers.groups import Parameter
+from trainstation.optimizers.contract import Contract, LastStep
+from trainstation.optimizers.groups import Parameter, check_linked
 from trainstation.optimizers.hyper import Group, scaled
 from trainstation.optimizers.stepping.noted import Noted
 from trainstation.optimizers.stepping.rows import Row, plan_of, rows_of, update_row
 from trainstation.optimizers.stepping.table import Table
 
-if TYPE_CHECKING:
-    from trainstation.optimizers.base import Optimizer
-
-__all__ = ["Stepper"]
+__all__ = ["Stepper", "isa_of"]
 
 # A parameter, its counter, and the names of states that it did not have.
 Added = tuple[Any, int, list[str]]
@@ -32,39 +31,41 @@ class Stepper:
     Attributes:
         busy: whether a step is reading gradients.
         changed: whether anybody but a step has written to a state, or to a group's list of parameters.
+        table: the rows of the last step.
+        has_warned: whether it was said already that there is no gradient.
 
     """
 
-    __slots__ = ("_hypers", "_table", "busy", "changed")
+    __slots__ = ("_hypers", "busy", "changed", "has_warned", "table")
 
     def __init__(self) -> None:
         self.busy = [False]
         self.changed = [True]
-        self._table = Table()
+        self.has_warned = False
+        self.table = Table()
         self._hypers: list[Group] = []
 
     def forget(self) -> None:
         """Look at all arrays anew at the next step."""
-        self._table.watch.drop()
-        self._table = Table()
+        self.table.watch.drop()
+        self.table = Table()
         self.changed[0] = True
 
-    def step(self, optimizer: Optimizer, parameters: Sequence[Parameter] | None) -> None:
+    def step(self, optimizer: Contract, parameters: Sequence[Parameter] | None) -> LastStep:
         """Step all that has a gradient, or exactly these."""
         mode = kernels.default_fp_mode()  # scalars are computed in Python
         try:
-            table = self._table
+            table = self.table
             if not self.changed[0] and (
                 table.watch.is_current(optimizer.param_groups, parameters) or self._follow(optimizer, table, parameters)
             ):
-                self._run(optimizer, table)
-            else:
-                self._build(optimizer, parameters)
+                return self.run(optimizer, table)
+            return self.build(optimizer, parameters)
         finally:
             if mode != kernels.DEFAULT_FP_MODE:
                 kernels.restore_fp_mode(mode)
 
-    def _follow(self, optimizer: Optimizer, table: Table, parameters: Sequence[Parameter] | None) -> bool:
+    def _follow(self, optimizer: Contract, table: Table, parameters: Sequence[Parameter] | None) -> bool:
         """Take changed hyper-parameters and other gradients; False if the table no longer fits."""
         changed = table.watch.changed_groups(optimizer.param_groups)
         if changed is None:
@@ -78,30 +79,33 @@ class Stepper:
             table.watch.note_group(index, group)
         return table.follow(optimizer.param_groups, parameters)
 
-    def _build(self, optimizer: Optimizer, parameters: Sequence[Parameter] | None) -> bool:
-        """Check everything anew, make the table, and step as `_run`; what is raised leaves no new state behind."""
-        wanted = None if parameters is None else optimizer._check_linked(parameters)
+    def build(self, optimizer: Contract, parameters: Sequence[Parameter] | None) -> LastStep:
+        """Check everything anew, make the table, and step as `run`; what is raised leaves no new state behind."""
+        wanted = None if parameters is None else check_linked(optimizer.param_groups, parameters)
         hypers = [_hyper(optimizer, index, group) for index, group in enumerate(optimizer.param_groups)]
         plans = [plan_of(optimizer, hyper) for hyper in hypers]
-        rows = rows_of(optimizer, plans, hypers, wanted)
-        table = Table(optimizer.param_groups, plans, rows, wanted, prepares=optimizer._prepares())
+        rows = rows_of(optimizer, plans, hypers, wanted, self.busy)
+        table = Table(optimizer.param_groups, plans, rows, wanted, prepares=optimizer.prepares())
         self.changed[0] = True  # should an interrupt come before the states are the table's
-        self._table.watch.drop()
-        self._table, self._hypers = table, hypers
+        self.table.watch.drop()
+        self.table, self._hypers = table, hypers
         added = self._take_over(optimizer, table)
-        is_done = False
+        last = None
         try:
-            if table.rows:
-                is_done = self._run(optimizer, table)
-            else:
-                optimizer._last = None, False, None
-                _warn_once(optimizer, wanted)
+            last = self.run(optimizer, table) if table.rows else self._without_rows(wanted)
         finally:
-            if not is_done:
+            if last is None or last.skipped:
                 _take_back(optimizer, added)
-        return is_done
+        return last
 
-    def _take_over(self, optimizer: Optimizer, table: Table) -> list[Added]:
+    def _without_rows(self, wanted: Sequence[Parameter] | None) -> LastStep:
+        if wanted is None and not self.has_warned:
+            self.has_warned = True
+            msg = "step() found no parameter with a gradient and did nothing; was backward() run?"
+            warnings.warn(msg, NoGradientWarning, stacklevel=6)
+        return _unmeasured(None)
+
+    def _take_over(self, optimizer: Contract, table: Table) -> list[Added]:
         """Make the checked states ours; return what was added to them."""
         added = []
         for row in table.rows:
@@ -117,15 +121,15 @@ class Stepper:
         self.changed[0] = False
         return added
 
-    def _run(self, optimizer: Optimizer, table: Table) -> bool:
-        """Step the rows of a table, all of which have been checked; False if the policy was to skip."""
+    def run(self, optimizer: Contract, table: Table) -> LastStep:
+        """Step the rows of a table, all of which have been checked."""
         self.busy[0] = True
         try:
             if table.interpreted or table.prepares:
                 return self._run_in_turn(optimizer, table)
             table.ask(optimizer.scalars, self._hypers)
-            if optimizer._average is not None:
-                optimizer._average.begin(table)
+            if optimizer.average is not None:
+                optimizer.average.begin(table)
             is_measured = optimizer.max_grad_norm is not None or optimizer.on_nonfinite != "ignore"
             try:
                 if is_measured:
@@ -133,8 +137,8 @@ class Stepper:
                 else:
                     result = table.call()
                 if result == DONE:
-                    if optimizer._average is not None:
-                        optimizer._average.finish(table)
+                    if optimizer.average is not None:
+                        optimizer.average.finish(table)
                     table.advance()
             except BaseException:
                 table.bump()  # an interrupt may come between the call and what follows it
@@ -142,26 +146,27 @@ class Stepper:
         finally:
             self.busy[0] = False
         if result == DONE:
-            optimizer._last = table.call.norm if is_measured else None, False, table.call.isa
-            return True
+            isa = table.call.isa
+            # By tuple's own constructor: a named tuple's is a call of Python's.
+            return tuple.__new__(LastStep, (table.call.norm, False, isa_of(isa))) if is_measured else _unmeasured(isa)
         if result == NONFINITE:
             return _refuse(optimizer, table.compiled[table.call.wrong_slot], table.call.norm)
         if result == OTHER and self._follow(optimizer, table, table.watch.wanted):
-            return self._run(optimizer, table)
-        return self._build(optimizer, table.watch.wanted)  # somebody has written to a counter, frozen or moved an array
+            return self.run(optimizer, table)
+        return self.build(optimizer, table.watch.wanted)  # somebody has written to a counter, frozen or moved an array
 
-    def _run_in_turn(self, optimizer: Optimizer, table: Table) -> bool:
+    def _run_in_turn(self, optimizer: Contract, table: Table) -> LastStep:
         """Look at all gradients, prepare, step the rows without a compiled rule in NumPy, the others in one call."""
         with np.errstate(all="ignore"):
             if not (table.is_writable() and table.counters_agree()):
-                return self._build(optimizer, table.watch.wanted)
+                return self.build(optimizer, table.watch.wanted)
             norm, clip = None, 1.0
             if optimizer.max_grad_norm is not None or optimizer.on_nonfinite != "ignore":
                 norm, clip, wrong = table.measure(optimizer.max_grad_norm)
                 if wrong is not None and optimizer.on_nonfinite != "ignore":
                     return _refuse(optimizer, wrong, norm)
-            if optimizer._average is not None:
-                optimizer._average.begin(table)
+            if optimizer.average is not None:
+                optimizer.average.begin(table)
             optimizer.prepare(table.parameters)
             table.ask(optimizer.scalars, self._hypers)
             try:
@@ -172,14 +177,13 @@ class Stepper:
                 raise
         if table.compiled:
             table.call.scaled(clip)
-        if optimizer._average is not None:
-            optimizer._average.finish(table)
-        optimizer._last = norm, False, table.call.isa if table.compiled else None
+        if optimizer.average is not None:
+            optimizer.average.finish(table)
         table.advance()
-        return True
+        return LastStep(norm, False, isa_of(table.call.isa if table.compiled else None))
 
 
-def _take_back(optimizer: Optimizer, added: Sequence[Added]) -> None:
+def _take_back(optimizer: Contract, added: Sequence[Added]) -> None:
     """Remove what a step that was not made has added to states."""
     for parameter, step, names in added:
         state = optimizer.state[parameter]
@@ -190,15 +194,26 @@ def _take_back(optimizer: Optimizer, added: Sequence[Added]) -> None:
             del optimizer.state[parameter]
 
 
-def _refuse(optimizer: Optimizer, row: Row, norm: float) -> bool:
+@cache
+def isa_of(index: int | None) -> str:
+    """Return the name of the instruction set that compiled rows ran with; "numpy" if there were none."""
+    return "numpy" if index is None else kernels.isa_name(index)
+
+
+@cache
+def _unmeasured(isa: int | None) -> LastStep:
+    """Return what came of a step of which nothing was asked: the same object each time."""
+    return LastStep(None, False, isa_of(isa))
+
+
+def _refuse(optimizer: Contract, row: Row, norm: float) -> LastStep:
     if optimizer.on_nonfinite == "raise":
         msg = f"{row.name}: its gradient has a NaN or an infinity; nothing was changed"
         raise NonFiniteGradientError(msg)
-    optimizer._last = norm, True, None
-    return False
+    return LastStep(norm, True, isa_of(None))
 
 
-def _hyper(optimizer: Optimizer, index: int, group: Group) -> Group:
+def _hyper(optimizer: Contract, index: int, group: Group) -> Group:
     """Check the hyper-parameters of a group, and return them as the step needs them."""
     if not optimizer.defaults.keys() <= group.keys():
         missing = ", ".join(sorted(optimizer.defaults.keys() - group.keys()))
@@ -210,10 +225,3 @@ def _hyper(optimizer: Optimizer, index: int, group: Group) -> Group:
     except (TypeError, ValueError) as error:
         error.add_note(f"in parameter group {index}")
         raise
-
-
-def _warn_once(optimizer: Optimizer, wanted: Sequence[Parameter] | None) -> None:
-    if wanted is None and not optimizer._warned:
-        optimizer._warned = True
-        msg = "step() found no parameter with a gradient and did nothing; was backward() run?"
-        warnings.warn(msg, NoGradientWarning, stacklevel=6)

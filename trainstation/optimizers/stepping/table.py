@@ -7,20 +7,18 @@ import math
 import struct
 import weakref
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from trainstation import kernels
 from trainstation.errors import KernelError
+from trainstation.optimizers.contract import Averaging
 from trainstation.optimizers.hyper import Group
 from trainstation.optimizers.stepping.checks import check_overlap
 from trainstation.optimizers.stepping.rows import Plan, Row
 from trainstation.optimizers.stepping.watch import Watch
-
-if TYPE_CHECKING:
-    from trainstation.optimizers.ema import Average
 
 __all__ = ["Measure", "Table"]
 
@@ -78,19 +76,21 @@ class Table:
         self.prepares = prepares
         self.watch = Watch(groups, rows, wanted, in_c=not (prepares or self.interpreted))
         self._places = {id(row): place for place, row in enumerate(self.compiled)}
-        self._guards = [weakref.ref(array) for row in rows for array, _, is_written in row.arrays() if is_written]
+        self.guards = [weakref.ref(array) for row in rows for array, _, is_written in row.arrays() if is_written]
         # The counters of one call are one array; the states' own are views of it.
-        self._steps = np.array([row.state["step"] for row in self.compiled], np.int64)
+        self.steps = np.array([row.state["step"] for row in self.compiled], np.int64)
         for place, row in enumerate(self.compiled):
-            row.state["step"] = self._steps[place : place + 1].reshape(())
-        self._slots = self._describe()
+            row.state["step"] = self.steps[place : place + 1].reshape(())
+        self.slots = self._describe()
         written = [array for row in self.compiled for array, _, is_written in row.arrays() if is_written]
-        self.call = kernels.Call(self._slots, written, self.watch.references)
-        self.average: Average | None = None  # which the call averages; `others` are the parameters that are left to it
+        self.call = kernels.Call(self.slots, written, self.watch.references)
+        self.average: Averaging | None = (
+            None  # which the call averages; `others` are the parameters that are left to it
+        )
         self.others: list[Any] = []
         self.renew_runs()
         self._versions = [row.parameter._version for row in rows if hasattr(row.parameter, "_version")]
-        self._bumps = [
+        self.bumps = [
             row.parameter._bump_version
             for row in rows
             if not hasattr(row.parameter, "_version") and hasattr(row.parameter, "_bump_version")
@@ -110,7 +110,7 @@ class Table:
             slot["rule"], slot["gscale"] = row.plan.rule.index, row.plan.sign
             first += row.data.size
         if self.compiled:
-            slots["step"] = kernels.address(self._steps) + np.arange(len(slots)) * self._steps.itemsize
+            slots["step"] = kernels.address(self.steps) + np.arange(len(slots)) * self.steps.itemsize
         return slots
 
     def follow(self, groups: Sequence[Group], wanted: Sequence[Any] | None) -> bool:
@@ -119,7 +119,7 @@ class Table:
         if moved is None or not all(id(row) in self._places for row in moved):
             return False
         for row in moved:
-            self._slots[self._places[id(row)]]["g"] = kernels.address(row.gradient)
+            self.slots[self._places[id(row)]]["g"] = kernels.address(row.gradient)
         return True
 
     def renew_runs(self) -> None:
@@ -130,7 +130,7 @@ class Table:
         places: dict[tuple[int, int], int] = {}
         for row in self.rows:
             row.run = places.setdefault((row.group, int(row.state["step"])), len(places))
-        self._runs = [[group, t] for group, t in places]
+        self.runs = [[group, t] for group, t in places]
         self._scalars = kernels.Scalars(len(places))
         self._writers: list[Callable[..., None]] = []
         for run, (group, _) in enumerate(places):
@@ -138,7 +138,7 @@ class Table:
             self._writers.append(self._scalars.writer(run, rule.n_scalars) if rule else _ignore)
         if self.compiled:
             runs = np.array([row.run for row in self.compiled])
-            self._slots["scalars"] = self._scalars.start + runs * self._scalars.SIZE
+            self.slots["scalars"] = self._scalars.start + runs * self._scalars.SIZE
 
     def is_writable(self) -> bool:
         """Whether every array that a step writes to still may be; C looks by itself where all rows are compiled."""
@@ -146,13 +146,13 @@ class Table:
 
     def counters_agree(self) -> bool:
         """Whether each row's counter is still that of its run."""
-        return all(row.state["step"] == self._runs[row.run][1] for row in self.rows)
+        return all(row.state["step"] == self.runs[row.run][1] for row in self.rows)
 
     def ask(self, scalars: Callable[[Any, int], Sequence[float]], hypers: Sequence[Group]) -> None:
         """Take the scalars of all rows: `scalars(hyper, t)` is called once for each distinct pair of group and t."""
         if self.interpreted:
             self._round(scalars, hypers)
-        for (group, done), write in zip(self._runs, self._writers):  # noqa: B905  # as many; every step comes here
+        for (group, done), write in zip(self.runs, self._writers):  # noqa: B905  # as many; every step comes here
             values = scalars(hypers[group], done + 1)
             try:
                 write(done + 1, *values)
@@ -167,7 +167,7 @@ class Table:
         for row in self.interpreted:
             key = row.run, row.data.dtype.type
             if key not in rounded:
-                group, done = self._runs[row.run]
+                group, done = self.runs[row.run]
                 with np.errstate(all="ignore"):
                     rounded[key] = tuple(map(key[1], scalars(hypers[group], done + 1)))
             row.scalars = rounded[key]
@@ -187,7 +187,7 @@ class Table:
 
     def advance(self) -> None:
         """Note that a step was made: every run is one further, every parameter was changed in place."""
-        for run in self._runs:
+        for run in self.runs:
             run[1] += 1
         self.bump()
 
@@ -196,8 +196,8 @@ class Table:
         stamp = next(_stamps)
         for version in self._versions:
             version[0] = stamp
-        if self._bumps:
-            for bump in self._bumps:
+        if self.bumps:
+            for bump in self.bumps:
                 bump()
 
 

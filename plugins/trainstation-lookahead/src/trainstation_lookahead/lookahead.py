@@ -49,6 +49,8 @@ class Lookahead(Optimizer):
     Paper: Zhang et al., Lookahead Optimizer: k steps forward, 1 step back, 2019 (arXiv:1907.08610).
     """
 
+    base: Optimizer
+
     def __init__(
         self,
         params: Iterable[Any] | None = None,
@@ -107,9 +109,6 @@ class Lookahead(Optimizer):
     def update(self, p: Array, g: Array, state: dict[str, Any], scalars: Sequence[Any]) -> None:
         """Step one parameter as the base does."""
         self.base.update(p, g, state, scalars)
-
-    def _keeps_own_states(self) -> bool:  # type: ignore[override]  # update gets what the base's would
-        return self.base._keeps_own_states()
 
     # What is ours: the slow weights
 
