@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterable, Sequence
 from operator import attrgetter
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,17 +35,23 @@ _creation_order = itertools.count()
 
 
 class RemovableHook:
-    """What `register_hook` returns."""
+    """What registering a hook returns; as a context, it removes the hook at its end."""
 
     __slots__ = ("_hooks", "_key")
 
-    def __init__(self, hooks: Hooks, hook: Hook) -> None:
+    def __init__(self, hooks: dict[int, Any], hook: Callable[..., Any]) -> None:
         self._hooks, self._key = hooks, next(_creation_order)
         hooks[self._key] = hook
 
     def remove(self) -> None:
         """Have the hook called no more."""
         self._hooks.pop(self._key, None)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.remove()
 
 
 class Leaf(Protocol):

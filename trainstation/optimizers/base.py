@@ -8,11 +8,11 @@ import weakref
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from trainstation.gradtrack import enable_grad
+from trainstation.gradtrack import RemovableHook, enable_grad
 from trainstation.optimizers import groups
 from trainstation.optimizers.contract import LastStep
 from trainstation.optimizers.groups import Parameter, gradient_of
-from trainstation.optimizers.hooks import Handle, StepHook, StepHooks
+from trainstation.optimizers.hooks import StepHook, StepHooks
 from trainstation.optimizers.hyper import Group, require
 from trainstation.optimizers.state_dicts import StateDicts
 from trainstation.optimizers.stepping import codec
@@ -154,17 +154,17 @@ class Optimizer(StateDicts):
             self.last_step = self.engine.step(self, parameters)
             return loss
 
-    def register_step_pre_hook(self, hook: StepHook) -> Handle:
+    def register_step_pre_hook(self, hook: StepHook) -> RemovableHook:
         """Have `hook(optimizer, args, kwargs)` called before each step; `handle.remove()` ends that.
 
         `args` begin with the optimizer, as torch's do; the hook may return a tuple of other args and kwargs. What it
         raises ends the step before it has begun. Copies and pickles of the optimizer have no hooks.
         """
-        return Handle(self._hooks.before, hook)
+        return RemovableHook(self._hooks.before, hook)
 
-    def register_step_post_hook(self, hook: StepHook) -> Handle:
+    def register_step_post_hook(self, hook: StepHook) -> RemovableHook:
         """Have `hook(optimizer, args, kwargs)` called after each step that raised nothing; see the one before it."""
-        return Handle(self._hooks.after, hook)
+        return RemovableHook(self._hooks.after, hook)
 
     def zero_grad(self, parameters: Sequence[Parameter] | None = None, *, set_to_none: bool = True) -> None:
         """Clear the gradients of all linked parameters, or of a list of them.
@@ -192,7 +192,7 @@ def _renew_after_fork() -> None:
     """Give every optimizer of a forked child a lock that no vanished thread holds."""
     for optimizer in list(_all):
         optimizer._lock = threading.RLock()
-        optimizer.engine.busy[0] = False
+        optimizer.engine.busy.is_set = False
 
 
 if hasattr(os, "register_at_fork"):  # POSIX

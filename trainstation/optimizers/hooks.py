@@ -2,32 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable
-from typing import Any, Self
+from typing import Any
 
-__all__ = ["Handle", "StepHook", "StepHooks"]
+__all__ = ["StepHook", "StepHooks"]
 
-_numbers = itertools.count()
 StepHook = Callable[[Any, tuple[Any, ...], dict[str, Any]], Any]
-
-
-class Handle:
-    """What registering a hook returns."""
-
-    def __init__(self, hooks: dict[int, StepHook], hook: StepHook) -> None:
-        self._hooks, self._number = hooks, next(_numbers)
-        hooks[self._number] = hook
-
-    def remove(self) -> None:
-        """Have the hook called no more."""
-        self._hooks.pop(self._number, None)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.remove()
 
 
 class StepHooks:

@@ -34,7 +34,7 @@ class Links(Contract):
 
     @state.setter
     def state(self, value: Mapping[Any, dict[str, Any]]) -> None:
-        self.engine.changed[0] = True
+        self.engine.changed.is_set = True
         self._state = Noted(self.engine.changed, value)
 
     def locked(self) -> AbstractContextManager[object]:

@@ -13,8 +13,7 @@ from trainstation.errors import ShapeError
 from trainstation.optimizers import groups
 from trainstation.optimizers.groups import Group, Parameter
 from trainstation.optimizers.links import Links
-from trainstation.optimizers.stepping import codec
-from trainstation.optimizers.stepping.rows import first_state
+from trainstation.optimizers.stepping.rows import first_state, layout_of
 
 __all__ = ["StateDicts", "plain_state", "settings_of"]
 
@@ -81,9 +80,7 @@ class StateDicts(Links):
     def fitting(self, label: str, parameter: Parameter, given: Mapping[str, Any], hyper: Group) -> dict[str, Any]:
         """Return a copy of one parameter's state, or raise. The optional states are there or not; a step makes them."""
         expected = first_state(self, parameter, hyper)
-        kinds = self.state_kinds(hyper)
-        fmt = codec.format_of(self.state_dtype, parameter.data, kinds.values())
-        optional = codec.layout((name for name in self.optional_states if name in given), kinds, fmt, parameter.data)
+        optional = layout_of(self, parameter, hyper, [name for name in self.optional_states if name in given])
         if not set(expected) <= set(given) <= {*expected, *optional}:
             msg = f"state of {label}: {sorted(given)} was given, {sorted({*expected, *optional})} is needed"
             if any(name.endswith("_scale") for name in {*given} ^ {*expected, *optional}):

@@ -117,7 +117,7 @@ class Gradient(Core[R], Generic[R]):
         kept = self._hold is not None and self._hold.owner is self._spare
         del buffer
         tensors, arrays, rooms = _references(self._spare)
-        if held and self._hold.busy[0]:
+        if held and self._hold.busy.is_set:
             return False
         return fits and tensors <= _ALONE[0] + kept and arrays <= _ALONE[1] + held and rooms <= _ALONE[2]
 

@@ -197,7 +197,7 @@ class Bridge(Following, torch.optim.Optimizer):
             super().load_state_dict(state_dict)
         except BaseException:
             self.param_groups, self._state = former
-            self._touched[0] = True
+            self._touched.is_set = True
             raise
         finally:
             handle.remove()

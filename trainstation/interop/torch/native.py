@@ -141,7 +141,7 @@ class TensorStepper(Stepper):
         """Step all that has a gradient."""
         watch = self.table.watch
         try:
-            if isinstance(watch, TensorWatch) and not self.changed[0] and not watch.take():
+            if isinstance(watch, TensorWatch) and not self.changed.is_set and not watch.take():
                 self._choose(_views(optimizer))
             return super().step(optimizer, parameters)
         finally:

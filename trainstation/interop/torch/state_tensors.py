@@ -13,9 +13,8 @@ from trainstation.errors import ShapeError
 from trainstation.interop.torch.views import View
 from trainstation.optimizers import Optimizer
 from trainstation.optimizers.hyper import Group
-from trainstation.optimizers.stepping import codec
 from trainstation.optimizers.stepping.noted import Noted
-from trainstation.optimizers.stepping.rows import first_state
+from trainstation.optimizers.stepping.rows import first_state, layout_of
 
 __all__ = ["States", "as_plain", "is_shown", "native_state", "show"]
 
@@ -87,9 +86,7 @@ def native_state(optimizer: Optimizer, view: View, given: Mapping[str, Any], hyp
 
     """
     expected = first_state(optimizer, view, hyper)
-    kinds = optimizer.state_kinds(hyper)
-    fmt = codec.format_of(optimizer.state_dtype, view.data, kinds.values())
-    optional = codec.layout(optimizer.optional_states, kinds, fmt, view.data)
+    optional = layout_of(optimizer, view, hyper, [name for name in optimizer.optional_states if name in given])
     names = {*expected, *optional}
     dtypes = {name: np.dtype(dtype) for name, (_, dtype) in optional.items()}
     dtypes |= {name: first.dtype for name, first in expected.items() if isinstance(first, np.ndarray)}

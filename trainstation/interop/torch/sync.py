@@ -14,7 +14,8 @@ from trainstation.interop.torch.views import View, check_tensor
 from trainstation.kernels import find_rule
 from trainstation.optimizers import Optimizer
 from trainstation.optimizers.hyper import Group
-from trainstation.optimizers.stepping.noted import Noted, NotedList
+from trainstation.optimizers.stepping.noted import Flag, Noted, NotedList
+from trainstation.optimizers.stepping.watch import are_equal
 
 __all__ = ["Following", "name_of"]
 
@@ -33,7 +34,7 @@ class Following:
         """Make the native optimizer, which has no parameters yet."""
         native, options, _, _ = self._given
         self._guest: Any = guest_class(native)(None, **{name: _plain(name, value) for name, value in options.items()})
-        self._touched = [True]
+        self._touched = Flag(True)
         self._views: dict[torch.Tensor, View] = {}
         self._known: list[Group] = []
         self._builds = -1
@@ -50,7 +51,7 @@ class Following:
 
     @state.setter
     def state(self, value: Mapping[Any, dict[str, Any]]) -> None:
-        self._touched[0] = True
+        self._touched.is_set = True
         self._state = States(self._touched, value)
 
     def _settings(self, group: Group) -> Group:
@@ -66,14 +67,14 @@ class Following:
         """Take over what was changed in groups and states since the last step."""
         groups = self.param_groups
         if (
-            self._touched[0]
+            self._touched.is_set
             or len(groups) != len(self._known)
             or any(group["params"] is not known["params"] for group, known in zip(groups, self._known, strict=True))
         ):
             self._relink()
         else:
             for index, (group, known) in enumerate(zip(groups, self._known, strict=True)):
-                if index in self._with_tensors or not _equal(group, known):
+                if index in self._with_tensors or not are_equal(group, known):
                     self._follow_group(index, group)
         if self._steps.tobytes() != self._seen:
             seen = np.frombuffer(self._seen, np.float32)
@@ -133,7 +134,7 @@ class Following:
         self._with_tensors: set[int] = set()
         for index, group in enumerate(self.param_groups):
             self._follow_group(index, group)
-        self._touched[0] = False
+        self._touched.is_set = False
         self._builds = -1
         self._show()
 
@@ -192,13 +193,6 @@ def _plain(name: str, value: Any) -> Any:
     if isinstance(value, tuple) and any(isinstance(each, torch.Tensor) for each in value):
         return tuple(_plain(f"{name}[{index}]", each) for index, each in enumerate(value))
     return value
-
-
-def _equal(group: Group, known: Group) -> bool:
-    try:
-        return group == known
-    except ValueError:  # arrays compare element by element
-        return False
 
 
 def name_of(group: Group, index: int, position: int) -> str:

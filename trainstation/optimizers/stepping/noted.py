@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["Noted", "NotedList"]
+__all__ = ["Flag", "Noted", "NotedList"]
+
+
+class Flag:
+    """A bool that several hold and see change."""
+
+    __slots__ = ("is_set",)
+
+    def __init__(self, is_set: bool = False) -> None:
+        self.is_set = is_set
 
 
 class Noted(dict[Any, Any]):
@@ -13,7 +22,7 @@ class Noted(dict[Any, Any]):
 
     __slots__ = ("changed",)
 
-    def __init__(self, changed: list[bool], *args: Any) -> None:
+    def __init__(self, changed: Flag, *args: Any) -> None:
         self.changed = changed
         super().__init__(*args)
 
@@ -26,7 +35,7 @@ class NotedList(list[Any]):
 
     __slots__ = ("changed",)
 
-    def __init__(self, changed: list[bool], *args: Any) -> None:
+    def __init__(self, changed: Flag, *args: Any) -> None:
         self.changed = changed
         super().__init__(*args)
 
@@ -36,7 +45,7 @@ class NotedList(list[Any]):
 
 def _noting(plain: Callable[..., Any]) -> Callable[..., Any]:
     def method(self: Noted | NotedList, *args: Any, **kwargs: Any) -> Any:
-        self.changed[0] = True
+        self.changed.is_set = True
         return plain(self, *args, **kwargs)
 
     method.__name__ = plain.__name__

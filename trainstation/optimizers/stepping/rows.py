@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -18,10 +18,12 @@ from trainstation.optimizers.groups import Parameter, gradient_of
 from trainstation.optimizers.hyper import Group
 from trainstation.optimizers.stepping import codec
 from trainstation.optimizers.stepping.checks import Range, check_data, check_state
+from trainstation.optimizers.stepping.noted import Flag
 
-__all__ = ["Hold", "Plan", "Row", "first_state", "plan_of", "rows_of", "update_row"]
+__all__ = ["Hold", "Plan", "Row", "first_state", "kinds_of", "layout_of", "plan_of", "rows_of", "update_row"]
 
 Array = NDArray[Any]
+Layout = dict[str, tuple[tuple[int, ...], Any]]
 
 
 class Hold:
@@ -30,14 +32,14 @@ class Hold:
     Attributes:
         gradient: the array, or None for a parameter that had none.
         owner: the parameter's `grad`: the array, or the object whose `data` it is.
-        busy: a list of one bool: whether a step is reading it.
+        busy: whether a step is reading it.
         guard: a weak reference to it, for which NumPy refuses to resize it.
 
     """
 
     __slots__ = ("busy", "gradient", "guard", "owner")
 
-    def __init__(self, gradient: Array | None, busy: list[bool], owner: Any) -> None:
+    def __init__(self, gradient: Array | None, busy: Flag, owner: Any) -> None:
         self.gradient, self.busy, self.owner = gradient, busy, owner
         self.guard = None if gradient is None else weakref.ref(gradient)
 
@@ -98,19 +100,25 @@ class Row:
         return rule is not None and rule.supports(self.fmt) and all(array.flags.c_contiguous for array in arrays)
 
 
+def kinds_of(optimizer: Contract, hyper: Group, more: Iterable[str] = ()) -> dict[str, str]:
+    """Return how the states that hyper-parameters ask for, and `more`, may be kept: their format follows from it."""
+    kinds = optimizer.state_kinds(hyper)
+    return {name: kinds.get(name, "exact") for name in (*optimizer.variant(hyper)[1], *more)}
+
+
 def plan_of(optimizer: Contract, hyper: Group) -> Plan:
     """Return what a group's hyper-parameters ask for; KernelError if the class and its compiled rule do not fit."""
     name, states = optimizer.variant(hyper)
-    kinds = optimizer.state_kinds(hyper)
+    kinds = kinds_of(optimizer, hyper)
     rule = kernels.find_rule(name)
     if rule is not None and len(rule.kinds) != len(states):
         msg = f"{type(optimizer).__name__} has the states {states}; its rule {name!r} takes {len(rule.kinds)}"
         raise KernelError(msg)
-    asked = tuple(kinds.get(state, "exact") for state in states)
+    asked = tuple(kinds.values())
     if rule is not None and rule.kinds != asked and optimizer.state_dtype not in (None, "float32"):
         msg = f"{type(optimizer).__name__} keeps {states} as {asked}, its rule {name!r} as {rule.kinds}"
         raise KernelError(msg)
-    return Plan(rule, states, dict(zip(states, asked, strict=True)), -1.0 if hyper.get("maximize") else 1.0)
+    return Plan(rule, states, kinds, -1.0 if hyper.get("maximize") else 1.0)
 
 
 def rows_of(
@@ -118,7 +126,7 @@ def rows_of(
     plans: Sequence[Plan],
     hypers: Sequence[Group],
     wanted: Sequence[Parameter] | None,
-    busy: list[bool],
+    busy: Flag,
 ) -> list[Row]:
     """Check all arrays, and those of the state that is still missing; nothing is changed yet.
 
@@ -153,7 +161,7 @@ def _row(optimizer: Contract, name: str, group: int, parameter: Parameter, hold:
     if optimizer.state_dtype is not None and data.dtype != np.float32:
         msg = f"{name}: state_dtype={optimizer.state_dtype!r} is for float32 parameters"
         raise ValueError(msg)
-    fmt = codec.format_of(optimizer.state_dtype, data, [plan.kinds.get(state, "exact") for state in plan.states])
+    fmt = codec.format_of(optimizer.state_dtype, data, plan.kinds.values())
     known = optimizer.state.get(parameter)
     state = dict(known) if known else first_state(optimizer, parameter, hyper)
     for state_name in plan.states:
@@ -167,15 +175,21 @@ def _row(optimizer: Contract, name: str, group: int, parameter: Parameter, hold:
 def first_state(optimizer: Contract, parameter: Parameter, hyper: Group) -> dict[str, Any]:
     """Return what a parameter's state is before its first step."""
     state = {"step": np.zeros((), np.int64), **optimizer.init_state(parameter)}
-    _, states = optimizer.variant(hyper)
-    kinds = optimizer.state_kinds(hyper)
-    fmt = codec.format_of(optimizer.state_dtype, parameter.data, [kinds.get(name, "exact") for name in states])
-    for name, kind in codec.narrow(kinds, fmt).items():
+    states = tuple(kinds := kinds_of(optimizer, hyper))
+    fmt = codec.format_of(optimizer.state_dtype, parameter.data, kinds.values())
+    for name, kind in codec.narrow(optimizer.state_kinds(hyper), fmt).items():
         if name in state:
             place = states.index(name) if name in states else 0
             codes = codec.encode(name, state.pop(name), kind, fmt, 0, place)
             state.update({each: kernels.copy_beside(parameter.data, values) for each, values in codes.items()})
     return state
+
+
+def layout_of(optimizer: Contract, parameter: Parameter, hyper: Group, more: Sequence[str]) -> Layout:
+    """Return shape and dtype of the arrays that the states of these names, which are optional, are kept in."""
+    kinds = optimizer.state_kinds(hyper)
+    fmt = codec.format_of(optimizer.state_dtype, parameter.data, kinds_of(optimizer, hyper, more).values())
+    return codec.layout(more, kinds, fmt, parameter.data)
 
 
 def update_row(optimizer: Contract, row: Row, clip: float) -> None:

@@ -15,7 +15,7 @@ from trainstation.kernels import DONE, NONFINITE, OTHER
 from trainstation.optimizers.contract import Contract, LastStep
 from trainstation.optimizers.groups import Parameter, check_linked
 from trainstation.optimizers.hyper import Group, scaled
-from trainstation.optimizers.stepping.noted import Noted
+from trainstation.optimizers.stepping.noted import Flag, Noted
 from trainstation.optimizers.stepping.rows import Row, plan_of, rows_of, update_row
 from trainstation.optimizers.stepping.table import Table
 
@@ -39,8 +39,8 @@ class Stepper:
     __slots__ = ("_hypers", "busy", "changed", "has_warned", "table")
 
     def __init__(self) -> None:
-        self.busy = [False]
-        self.changed = [True]
+        self.busy = Flag()
+        self.changed = Flag(True)
         self.has_warned = False
         self.table = Table()
         self._hypers: list[Group] = []
@@ -49,14 +49,14 @@ class Stepper:
         """Look at all arrays anew at the next step."""
         self.table.watch.drop()
         self.table = Table()
-        self.changed[0] = True
+        self.changed.is_set = True
 
     def step(self, optimizer: Contract, parameters: Sequence[Parameter] | None) -> LastStep:
         """Step all that has a gradient, or exactly these."""
         mode = kernels.default_fp_mode()  # scalars are computed in Python
         try:
             table = self.table
-            if not self.changed[0] and (
+            if not self.changed.is_set and (
                 table.watch.is_current(optimizer.param_groups, parameters) or self._follow(optimizer, table, parameters)
             ):
                 return self.run(optimizer, table)
@@ -86,7 +86,7 @@ class Stepper:
         plans = [plan_of(optimizer, hyper) for hyper in hypers]
         rows = rows_of(optimizer, plans, hypers, wanted, self.busy)
         table = Table(optimizer.param_groups, plans, rows, wanted, prepares=optimizer.prepares())
-        self.changed[0] = True  # should an interrupt come before the states are the table's
+        self.changed.is_set = True  # should an interrupt come before the states are the table's
         self.table.watch.drop()
         self.table, self._hypers = table, hypers
         added = self._take_over(optimizer, table)
@@ -118,12 +118,12 @@ class Stepper:
             else:
                 known = optimizer.state[row.parameter] = Noted(self.changed, row.state)
             row.state = known
-        self.changed[0] = False
+        self.changed.is_set = False
         return added
 
     def run(self, optimizer: Contract, table: Table) -> LastStep:
         """Step the rows of a table, all of which have been checked."""
-        self.busy[0] = True
+        self.busy.is_set = True
         try:
             if table.interpreted or table.prepares:
                 return self._run_in_turn(optimizer, table)
@@ -144,7 +144,7 @@ class Stepper:
                 table.bump()  # an interrupt may come between the call and what follows it
                 raise
         finally:
-            self.busy[0] = False
+            self.busy.is_set = False
         if result == DONE:
             isa = table.call.isa
             # By tuple's own constructor: a named tuple's is a call of Python's.

@@ -65,28 +65,30 @@ class Table:
             ValueError: bytes that are written lie within the range of another array; both are named.
 
         """
-        check_overlap(itertools.chain.from_iterable(row.arrays() for row in rows))
         self.rows = rows
         self.plans = plans
         self.parameters = tuple(row.parameter for row in rows)
         self.compiled = [row for row in rows if row.runs_compiled()]
         self.interpreted = [row for row in rows if not row.runs_compiled()]
-        if self.compiled:
-            kernels.isa()  # an instruction set that is not here is an error before anything else
-        self.prepares = prepares
-        self.watch = Watch(groups, rows, wanted, in_c=not (prepares or self.interpreted))
-        self._places = {id(row): place for place, row in enumerate(self.compiled)}
-        self.guards = [weakref.ref(array) for row in rows for array, _, is_written in row.arrays() if is_written]
         # The counters of one call are one array; the states' own are views of it.
         self.steps = np.array([row.state["step"] for row in self.compiled], np.int64)
         for place, row in enumerate(self.compiled):
             row.state["step"] = self.steps[place : place + 1].reshape(())
+        arrays = {id(row): row.arrays() for row in rows}
+        check_overlap(itertools.chain.from_iterable(arrays.values()))
+        written = {key: [array for array, _, is_written in found if is_written] for key, found in arrays.items()}
+        if self.compiled:
+            kernels.isa()  # an instruction set that is not here is an error before anything else
+        self.prepares = prepares
+        every = list(itertools.chain.from_iterable(written.values()))
+        self.watch = Watch(groups, rows, wanted, every, in_c=not (prepares or self.interpreted))
+        self._places = {id(row): place for place, row in enumerate(self.compiled)}
+        self.guards = [weakref.ref(array) for array in every]
         self.slots = self._describe()
-        written = [array for row in self.compiled for array, _, is_written in row.arrays() if is_written]
-        self.call = kernels.Call(self.slots, written, self.watch.references)
-        self.average: Averaging | None = (
-            None  # which the call averages; `others` are the parameters that are left to it
-        )
+        in_call = list(itertools.chain.from_iterable(written[id(row)] for row in self.compiled))
+        self.call = kernels.Call(self.slots, in_call, self.watch.references)
+        # Which the call averages; `others` are the parameters that are left to it.
+        self.average: Averaging | None = None
         self.others: list[Any] = []
         self.renew_runs()
         self._versions = [row.parameter._version for row in rows if hasattr(row.parameter, "_version")]

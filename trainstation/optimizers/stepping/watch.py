@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from trainstation import kernels
 from trainstation.optimizers.groups import gradient_of
 from trainstation.optimizers.hyper import Group
-from trainstation.optimizers.stepping.noted import NotedList
+from trainstation.optimizers.stepping.noted import Flag, NotedList
 from trainstation.optimizers.stepping.rows import Hold, Row
 
-__all__ = ["Watch"]
+__all__ = ["Watch", "are_equal"]
 
 Array = NDArray[Any]
 
@@ -28,7 +28,13 @@ class Watch:
     """
 
     def __init__(
-        self, groups: Sequence[Group], rows: Sequence[Row], wanted: Sequence[Any] | None, *, in_c: bool = False
+        self,
+        groups: Sequence[Group],
+        rows: Sequence[Row],
+        wanted: Sequence[Any] | None,
+        written: Sequence[Array] = (),
+        *,
+        in_c: bool = False,
     ) -> None:
         """Note the groups, and for each parameter its array and gradient.
 
@@ -36,17 +42,17 @@ class Watch:
             groups: of the optimizer.
             rows: of the step.
             wanted: the list of parameters that was asked for.
+            written: the arrays of the rows that a step writes to.
             in_c: whether C may look at arrays and gradients, for which it gets `references`.
 
         """
         self.wanted = None if wanted is None else list(wanted)
         self._rows = {id(row.parameter): row for row in rows}
-        written = [array for row in rows for array, _, is_written in row.arrays() if is_written]
         self._owners = {id(owner) for owner in map(_owner, written)}
         self._groups = [_snapshot(group) for group in groups]
         self._linked = [list(group["params"]) for group in groups]
         self._lists: list[tuple[list[Array], list[Hold], Callable[..., bool]]] = []
-        nothing = Hold(None, [False], None)
+        nothing = Hold(None, Flag(), None)
         for parameters in self._linked if self.wanted is None else [self.wanted]:
             holds = [self._rows[id(each)].hold if id(each) in self._rows else nothing for each in parameters]
             is_ours = all(hasattr(parameter, "_hold") for parameter in parameters)
@@ -85,7 +91,7 @@ class Watch:
         """Return which groups have other hyper-parameters than at the last step; None if there are other groups."""
         if len(groups) != len(self._groups):
             return None
-        return [index for index, known in enumerate(self._groups) if not _equal(groups[index], known)]
+        return [index for index, known in enumerate(self._groups) if not are_equal(groups[index], known)]
 
     def note_group(self, index: int, group: Group) -> None:
         """Take the hyper-parameters of a group as they are now."""
@@ -178,7 +184,8 @@ def _references(parameter: Any, data: Array, hold: Hold) -> list[tuple[int, int]
     return references
 
 
-def _equal(group: Group, known: Group) -> bool:
+def are_equal(group: Group, known: Group) -> bool:
+    """Whether two groups have the same entries."""
     try:
         return group == known
     except ValueError:  # arrays compare element by element
