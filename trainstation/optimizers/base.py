@@ -16,7 +16,7 @@ from trainstation.optimizers.hooks import StepHook, StepHooks
 from trainstation.optimizers.hyper import Group, require
 from trainstation.optimizers.state_dicts import StateDicts
 from trainstation.optimizers.stepping import codec
-from trainstation.optimizers.stepping.stepper import Stepper, isa_of
+from trainstation.optimizers.stepping.stepper import isa_of
 
 __all__ = ["LastStep", "Optimizer"]
 
@@ -103,7 +103,7 @@ class Optimizer(StateDicts):
         """Make what belongs to this process and this object alone: a copy has no hooks, as torch's has none."""
         self._lock = threading.RLock()
         self._hooks = StepHooks()
-        self.engine = Stepper()
+        self.engine = self.engine_class()
         self.state = self._state
         for group in self.param_groups:
             self.note(group)

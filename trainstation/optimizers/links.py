@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -26,6 +26,7 @@ class Links(Contract):
     _state: dict[Any, dict[str, Any]]
     _lock: threading.RLock
     engine: Stepper
+    engine_class: ClassVar[type[Stepper]] = Stepper
 
     @property
     def state(self) -> dict[Any, dict[str, Any]]:

@@ -128,7 +128,7 @@ class Entry:
     distribution: str
     version: str
     origin: str
-    _loaded: type | None = field(default=None, repr=False)
+    loaded: type | None = field(default=None, repr=False)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -137,17 +137,17 @@ class Entry:
 
     def load(self) -> type:
         """Import the class, once; what is raised names the distribution."""
-        if self._loaded is None:
+        if self.loaded is None:
             where = f"while {self.spec.name!r} of {self.distribution} {self.version}".rstrip() + " was imported"
             try:
-                self._loaded = self._import()
+                self.loaded = self._import()
             except SystemExit as error:
                 msg = f"SystemExit({error.code!r}) {where}"
                 raise ImportError(msg) from error
             except Exception as error:
                 error.add_note(where)
                 raise
-        return self._loaded
+        return self.loaded
 
     def _import(self) -> type:
         target = self.spec.target
@@ -231,7 +231,7 @@ class Registry:
 
     def entry_of(self, cls: type) -> Entry | None:
         """Return the entry that a class was registered or has been imported as; None if there is none."""
-        return next((entry for entry in list(self._entries) if cls in (entry.spec.target, entry._loaded)), None)
+        return next((entry for entry in list(self._entries) if cls in (entry.spec.target, entry.loaded)), None)
 
     def label(self, entry: Entry) -> str:
         """Return the shortest name that means this entry: its own, or `distribution/name` where that means another."""

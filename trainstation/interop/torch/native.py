@@ -195,13 +195,7 @@ class Guest(Optimizer):
     """What a native optimizer has over tensors: their stepper, and torch's leave to divide by zero."""
 
     engine: TensorStepper
-
-    def _renew(self) -> None:
-        super()._renew()
-        self.engine = TensorStepper()
-        self.state = self._state
-        for group in self.param_groups:
-            self.note(group)
+    engine_class = TensorStepper
 
     def validate(self, hyper: Mapping[str, Any]) -> None:
         """Check the hyper-parameters; eps may be 0, as in torch."""
