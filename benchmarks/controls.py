@@ -1,6 +1,6 @@
 """Optimizers that are wrong on purpose: a benchmark that can be believed must rank them last.
 
-Whoever imports this registers them, in this process alone.
+An import registers them, in this process alone.
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ def trainstation_optimizers():
 def _seconds(statement: tuple[str, str, str], bytecode: str, plugins: str) -> float:
     """Return the time of one statement in an interpreter of its own, without the interpreter's own start."""
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    # As in any installation: compiled once, whoever may write where.
+    # As in any installation: compiled once, whether or not this user may write there.
     environment |= {"PYTHONPYCACHEPREFIX": bytecode, "PYTHONPATH": plugins}
     _, before, timed = statement
     code = f"import time; {before or 'pass'}\nbegin = time.perf_counter()\n{timed}\nprint(time.perf_counter() - begin)"

@@ -83,7 +83,7 @@ def main(
         compile_seconds = 0.0 if quick else COMPILE_SECONDS
     say = partial(click.echo, err=True)
     plan = Plan(rule, absent(rule, compile_seconds), compile_seconds, QUICK if quick else 1, say)
-    # DeepSpeed speaks on stdout. torch.compile begins with an empty cache, and waits for nobody's locks.
+    # DeepSpeed speaks on stdout. torch.compile begins with an empty cache, and waits for no other process's locks.
     with output(as_json=True) as stdout, TemporaryDirectory() as cache:
         os.environ["TORCHINDUCTOR_CACHE_DIR"] = cache
         tell = partial(click.echo, file=stdout)

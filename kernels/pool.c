@@ -2,7 +2,7 @@
  *
  * A caller opens a job, works on it itself, and lets in whichever helpers wake up in time: it never waits for one
  * that sleeps. Each has a share of the pieces, the same in every step, which its caches may still hold, and helps
- * itself to those of others after it: a helper whose processor is taken away holds up nobody for long. Another caller
+ * itself to those of others after it: a helper whose processor is taken away delays no caller for long. Another caller
  * who comes meanwhile does its work alone. */
 #define _POSIX_C_SOURCE 200809L /* C99 alone has no threads */
 #include "affinity.h"

@@ -81,7 +81,7 @@ static void step_part(const ts_call *call, int64_t i, int64_t begin, int64_t end
 }
 
 /* Whether every counter is that of the scalars, every parameter has the array and the gradient that it had, and every
- * array is where it was, and writable. Python tells nobody when one is replaced, frozen or moved; the objects are held
+ * array is where it was, and writable. Python gives no notice when one is replaced, frozen or moved; the objects are held
  * by the caller. */
 static int check(const ts_call *call) {
     enum { WRITEABLE = 0x0400 };

@@ -86,7 +86,7 @@ class Entrant:
 
     @property
     def is_peer(self) -> bool:
-        """Whether it is somebody else's, to be compared with."""
+        """Whether it is another library's, to be compared with."""
         return "peer" in find_optimizer(self.name).spec.tags
 
     def make(self, parameters: Sequence[Any] | None) -> Any:

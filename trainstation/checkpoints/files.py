@@ -96,7 +96,7 @@ def _temporary(target: str) -> Iterator[int]:
         file = os.open(name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666)
         try:
             fcntl.flock(file, fcntl.LOCK_EX)
-            if not _is(name, file):  # whoever held it has renamed it
+            if not _is(name, file):  # the process that held it has renamed it
                 continue
             os.ftruncate(file, 0)
             try:

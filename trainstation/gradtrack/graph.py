@@ -151,7 +151,7 @@ class _Backward:
         self.wanted = wanted
         self.leading = None if wanted is None else _leading_to(wanted, nodes)
         self.found: dict[Any, Array] = {}  # of what is wanted
-        self.gradients: dict[Any, Array] = {}  # of nodes, and of leaves whose sum somebody wants to see
+        self.gradients: dict[Any, Array] = {}  # of nodes, and of leaves whose sum a hook wants to see
 
     def run(self, *, retain_graph: bool) -> None:
         gradients = self.gradients

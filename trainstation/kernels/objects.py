@@ -1,6 +1,6 @@
 """Where Python's objects keep what C looks at before each step.
 
-C sees the address and the flags of arrays, and the arrays and gradients of parameters: nobody is told when one is
+C sees the address and the flags of arrays, and the arrays and gradients of parameters: there is no notice when one is
 frozen, moved or replaced, and asking in Python costs 50 ns each. NumPy's own macros PyArray_DATA and PyArray_FLAGS read
 the same fields of an array. All places are found by experiment, and nothing is read where the experiment fails.
 """

@@ -163,7 +163,7 @@ class MultiHeadAttention(Module):
 
 
 def _added(mask: Tensor, like: Tensor) -> Tensor:
-    """Return the numbers to add for a mask that may be bool, True where nobody may look."""
+    """Return the numbers to add for a mask that may be bool, True where no position may look."""
     if mask.dtype != np.bool_:
         return mask
     return Tensor.from_numpy(np.where(mask.data, -math.inf, 0.0).astype(like.dtype))

@@ -35,8 +35,8 @@ def attention(
 ) -> tuple[Array, VJP]:
     """softmax(scale * q @ k.T + mask) @ v for q (..., L, D), k (..., S, D), v (..., S, E).
 
-    The mask is a number to add, or a bool that is False where nobody may look; a causal one lets position i look at
-    0 .. i. The scale is 1 / sqrt(D) unless given.
+    The mask is a number to add, or a bool that is False where no position may look; a causal one lets position i look
+    at 0 .. i. The scale is 1 / sqrt(D) unless given.
     """
     same_dtype("attention", floating("attention", q), k, v)
     if min(q.ndim, k.ndim, v.ndim) < 2 or q.shape[-1] != k.shape[-1] or k.shape[-2] != v.shape[-2]:  # noqa: PLR2004

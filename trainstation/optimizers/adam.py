@@ -24,7 +24,7 @@ class Adam(Optimizer):
     For each element, with t the number of this step of the parameter, counted from 1:
 
         g = g + weight_decay * p                    (if weight_decay is not 0)
-        m = flush(m + (1 - beta1) * (g - m))        (exp_avg; flush: what is no normal number becomes 0)
+        m = flush(m + (1 - beta1) * (g - m))        (exp_avg; flush: subnormals become 0)
         v = flush(beta2 * v + ((1 - beta2) * g) * g)                                        (exp_avg_sq)
         v^ = max(v^, v)                             (amsgrad: max_exp_avg_sq, then v^ in place of v)
         p = p - ((lr / (1 - beta1^t)) * m) / (sqrt(v) * (1 / sqrt(1 - beta2^t)) + eps)

@@ -17,7 +17,7 @@ CHUNK, LANES = 4096, 16
 
 
 def flush(a: Array) -> Array:
-    """Return the elements, with +0 for what is smaller than the smallest normal number (v_flush).
+    """Return the elements, with +0 for subnormals (v_flush).
 
     A state that decays towards zero would stay subnormal for ever, and take up to five times as long.
     """

@@ -34,7 +34,7 @@ class Parameter(Protocol):
     """What an optimizer needs of a parameter; `trainstation.Tensor` is one.
 
     It may have more: `_version` (a list of one counter) or `_bump_version()`, told of a change in place; `_grad` (what
-    `grad` gives) with `_hold`, in which an optimizer notes the gradient that it holds, for whoever counts references.
+    `grad` gives) with `_hold`, in which an optimizer notes the gradient that it holds, for code that counts references.
     """
 
     data: Array

@@ -87,7 +87,7 @@ class Links(Contract):
             self.param_groups.append(self.note(made))
 
     def note(self, group: Group) -> Group:
-        """Be told when the list of a group's parameters is written to."""
+        """Mark the optimizer changed when the list of a group's parameters is written to."""
         group["params"] = NotedList(self.engine.changed, group["params"])
         return group
 

@@ -23,7 +23,7 @@ class RMSprop(Optimizer):
     For each element:
 
         g = g + weight_decay * p                        (if weight_decay is not 0)
-        v = flush(alpha * v + ((1 - alpha) * g) * g)    (square_avg; flush: what is no normal number becomes 0)
+        v = flush(alpha * v + ((1 - alpha) * g) * g)    (square_avg; flush: subnormals become 0)
         a = flush(a + (1 - alpha) * (g - a))            (centered: grad_avg)
         d = sqrt(v) + eps                               (centered: sqrt(max(v - a * a, 0)) + eps)
         b = flush(momentum * b + g / d)                 (momentum: momentum_buffer)

@@ -22,7 +22,7 @@ class SGD(Optimizer):
 
         g = g + weight_decay * p                    (if weight_decay is not 0)
         b = flush(momentum * b + (1 - dampening) * g)       (momentum: momentum_buffer; at t = 1: b = g;
-                                                             flush: what is no normal number becomes 0)
+                                                             flush: subnormals become 0)
         d = g + momentum * b                        (nesterov; else d = b, or g without momentum)
         p = p - lr * d
 

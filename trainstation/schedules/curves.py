@@ -30,7 +30,7 @@ class Schedule(ABC):
 
     @property
     def is_recursive(self) -> bool:
-        """Whether it goes on from the rate that it finds, whoever wrote it; else a scheduler takes `schedule(step)`."""
+        """Whether it goes on from the rate that it finds; else a scheduler takes `schedule(step)`."""
         return False
 
     @abstractmethod

@@ -105,9 +105,9 @@ class Gradient(Core[R], Generic[R]):
         return self._spare.data  # type: ignore[union-attr]  # there it is
 
     def _may_reuse_spare(self) -> bool:
-        """Whether a buffer of our own was kept that still fits, and that nobody else holds by any tensor or view.
+        """Whether a buffer of our own was kept that still fits, and that no other tensor or view holds.
 
-        An optimizer that will read it at the next step is not somebody else, unless it is reading now.
+        An optimizer that will read it at the next step does not count, unless it is reading now.
         """
         if self._spare is None:
             return False
@@ -131,7 +131,7 @@ def _references(buffer: Any) -> tuple[int, int, int]:
     return sys.getrefcount(buffer), sys.getrefcount(buffer.data), 0 if base is None else sys.getrefcount(base)
 
 
-# What the counts are when nobody but its owner holds a buffer: measured, for interpreters count differently.
+# What the counts are when only its owner holds a buffer: measured, for interpreters count differently.
 _probe = SimpleNamespace(
     spare=SimpleNamespace(data=kernels.zeros_beside(np.zeros(1), (kernels.PAGE_PART,), np.float64))
 )

@@ -1,4 +1,4 @@
-"""A check of an optimizer against somebody else's implementation of it."""
+"""A check of an optimizer against another implementation of it."""
 
 from __future__ import annotations
 

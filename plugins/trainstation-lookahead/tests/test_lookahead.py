@@ -163,7 +163,7 @@ def test_a_parameter_that_makes_no_step_is_not_touched(steps, k, gradient):
     for g in GRADIENTS[:steps]:
         p.grad, idle.grad = g.copy(), g.copy()
         optimizer.step()
-    idle.data += 1.0  # somebody else's business
+    idle.data += 1.0  # not a parameter of this optimizer
     before = idle.data.copy()
     idle.grad = gradient
     optimizer.param_groups[0]["k"] = k  # of which its number of steps is a multiple

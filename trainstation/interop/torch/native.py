@@ -90,7 +90,7 @@ class TensorWatch(Watch):
             row.hold.gradient = None
 
     def drop(self) -> None:
-        """Tell nobody: tensors do not know who holds their gradients."""
+        """Do nothing: tensors do not know who holds their gradients."""
 
 
 def _part(table: Table, rows: Sequence[Row], views: Sequence[View]) -> Table:

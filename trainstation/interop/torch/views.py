@@ -135,7 +135,7 @@ class View:
             self.data = copy_beside(np.empty(0, np.float32), self._read())
 
     def has_moved(self) -> bool:
-        """Whether somebody has put other memory into the tensor, or given it another shape or layout."""
+        """Whether the tensor has other memory, another shape or another layout than when it was looked at."""
         return (self.tensor.data_ptr(), self.tensor.shape, self.tensor.stride()) != self._place
 
     def refresh(self) -> None:
@@ -162,7 +162,7 @@ class View:
         return array
 
     def load(self) -> None:
-        """Take the values of the tensor; of a master copy, those that somebody has changed since."""
+        """Take the values of the tensor; of a master copy, those that were changed since."""
         if not self.keeps_master:
             codes = self._codes_now()
             if codes is None:

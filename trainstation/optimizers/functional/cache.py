@@ -176,7 +176,7 @@ class Kept:
         for state, run in zip(states, self._runs, strict=True):
             former = state.get("step")
             if type(former) is Count:
-                former.kept = None  # whoever has noted it shall not hold moments
+                former.kept = None  # a count that a user has kept shall not hold moments
             state["step"] = counts[run]
 
     def _keep(self, table: Table) -> None:
@@ -198,5 +198,5 @@ def _names(row: Row) -> list[str]:
 
 
 def _are(references: Sequence[Reference], arrays: Sequence[Array]) -> bool:
-    """Whether these are the arrays of the last step; NumPy resizes none that somebody refers to."""
+    """Whether these are the arrays of the last step; NumPy resizes none that is referred to."""
     return len(references) == len(arrays) and all(map(is_, [reference() for reference in references], arrays))

@@ -27,7 +27,7 @@ class Noted(dict[Any, Any]):
         super().__init__(*args)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return dict, (dict(self),)  # a copy is nobody's
+        return dict, (dict(self),)  # a copy marks no optimizer
 
 
 class NotedList(list[Any]):

@@ -27,7 +27,7 @@ Layout = dict[str, tuple[tuple[int, ...], Any]]
 
 
 class Hold:
-    """A gradient that a table holds; its parameter may keep this in `_hold`, for whoever counts references.
+    """A gradient that a table holds; its parameter may keep this in `_hold`, for code that counts references.
 
     Attributes:
         gradient: the array, or None for a parameter that had none.
@@ -44,7 +44,7 @@ class Hold:
         self.guard = None if gradient is None else weakref.ref(gradient)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(None), ()  # a copy of a parameter is held by nobody
+        return type(None), ()  # a copy of a parameter has no holder
 
 
 class Plan(NamedTuple):

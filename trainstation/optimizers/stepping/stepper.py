@@ -153,7 +153,7 @@ class Stepper:
             return _refuse(optimizer, table.compiled[table.call.wrong_slot], table.call.norm)
         if result == OTHER and self._follow(optimizer, table, table.watch.wanted):
             return self.run(optimizer, table)
-        return self.build(optimizer, table.watch.wanted)  # somebody has written to a counter, frozen or moved an array
+        return self.build(optimizer, table.watch.wanted)  # a counter was written to, or an array frozen or moved
 
     def _run_in_turn(self, optimizer: Contract, table: Table) -> LastStep:
         """Look at all gradients, prepare, step the rows without a compiled rule in NumPy, the others in one call."""

@@ -127,7 +127,7 @@ class Table:
     def renew_runs(self) -> None:
         """Read all counters: rows of one group and one t are a run, for which scalars are asked once a step.
 
-        They stay equal, for they step together, unless somebody writes to a counter.
+        They stay equal, for they step together, unless a counter is written to.
         """
         places: dict[tuple[int, int], int] = {}
         for row in self.rows:

@@ -67,7 +67,7 @@ class Watch:
         self.references = np.zeros(0, kernels.REFERENCE) if found is None else found
 
     def __del__(self) -> None:
-        """Leave nothing behind."""
+        """Release the holds on gradients."""
         self.drop()
 
     def drop(self) -> None:

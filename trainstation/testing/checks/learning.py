@@ -32,7 +32,7 @@ class Problem:
         name: of it.
         start: the values of its parameters to begin with.
         evaluate: returns its value and gradients.
-        enough: a value that whoever goes downhill comes to.
+        enough: a value that any descent comes to.
 
     """
 

@@ -25,8 +25,8 @@ class Adafactor(Optimizer):
 
         alpha = max(eps2, rms(p)) * min(lr, 1 / sqrt(t))
         p = p * (1 - lr * weight_decay)
-        r = flush(r + t^beta2_decay * (mean(g * g over a row) - r))         (row_var; flush: what is no normal
-        c = flush(c + t^beta2_decay * (mean(g * g over a column) - c))      (col_var;  number becomes 0)
+        r = flush(r + t^beta2_decay * (mean(g * g over a row) - r))         (row_var; flush: subnormals
+        c = flush(c + t^beta2_decay * (mean(g * g over a column) - c))      (col_var;  become 0)
         v = r * c / max(mean(r), eps1)
         u = g / sqrt(max(v, eps1 * eps1))
         p = p - alpha / max(1, rms(u) / d) * u

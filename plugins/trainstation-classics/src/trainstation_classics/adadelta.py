@@ -21,7 +21,7 @@ class Adadelta(Optimizer):
     For each element:
 
         g = g + weight_decay * p                    (if weight_decay is not 0)
-        v = flush(rho * v + ((1 - rho) * g) * g)    (square_avg; flush: what is no normal number becomes 0)
+        v = flush(rho * v + ((1 - rho) * g) * g)    (square_avg; flush: subnormals become 0)
         d = (sqrt(a + eps) / sqrt(v + eps)) * g
         a = flush(rho * a + ((1 - rho) * d) * d)    (acc_delta)
         p = p - lr * d

@@ -21,7 +21,7 @@ class Adamax(Optimizer):
     For each element, with t the number of this step of the parameter, counted from 1:
 
         g = g + weight_decay * p                    (if weight_decay is not 0)
-        m = flush(m + (1 - beta1) * (g - m))        (exp_avg; flush: what is no normal number becomes 0)
+        m = flush(m + (1 - beta1) * (g - m))        (exp_avg; flush: subnormals become 0)
         u = max(beta2 * u, |g| + eps)               (exp_inf; it never falls below eps)
         p = p - ((lr / (1 - beta1^t)) * m) / u
 

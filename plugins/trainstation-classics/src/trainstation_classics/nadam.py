@@ -40,7 +40,7 @@ class NAdam(Optimizer):
 
         mu_t = beta1 * (1 - 0.5 * 0.96^(t * momentum_decay)),  M_t = mu_1 * mu_2 * ... * mu_t
         g = g + weight_decay * p                    (if weight_decay is not 0 and not decoupled)
-        m = flush(m + (1 - beta1) * (g - m))        (exp_avg; flush: what is no normal number becomes 0)
+        m = flush(m + (1 - beta1) * (g - m))        (exp_avg; flush: subnormals become 0)
         v = flush(beta2 * v + ((1 - beta2) * g) * g)                                (exp_avg_sq)
         d = (lr * (1 - mu_t) / (1 - M_t)) * g + (lr * mu_t+1 / (1 - M_t+1)) * m
         p = p * (1 - lr * weight_decay)             (if decoupled)

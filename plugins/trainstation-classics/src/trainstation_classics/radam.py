@@ -23,7 +23,7 @@ class RAdam(Optimizer):
     For each element, with t the number of this step of the parameter, counted from 1:
 
         g = g + weight_decay * p                    (if weight_decay is not 0 and not decoupled)
-        m = flush(m + (1 - beta1) * (g - m))        (exp_avg; flush: what is no normal number becomes 0)
+        m = flush(m + (1 - beta1) * (g - m))        (exp_avg; flush: subnormals become 0)
         v = flush(beta2 * v + ((1 - beta2) * g) * g)                                (exp_avg_sq)
         p = p * (1 - lr * weight_decay)             (if decoupled)
         L = 2 / (1 - beta2) - 1

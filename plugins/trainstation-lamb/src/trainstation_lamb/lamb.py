@@ -23,7 +23,7 @@ class Lamb(Optimizer):
     For each parameter, with t the number of this step of the parameter, counted from 1:
 
         m = flush(beta1 * m + (1 - beta1) * g)      (exp_avg; g instead of (1 - beta1) * g without grad_averaging;
-                                                     flush: what is no normal number becomes 0)
+                                                     flush: subnormals become 0)
         v = flush(beta2 * v + ((1 - beta2) * g) * g)                        (exp_avg_sq)
         u = (m / (1 - beta1^t)) / (sqrt(v) / sqrt(1 - beta2^t) + eps)       (bias_correction; else m / (sqrt(v) + eps))
         u = u * [u * g > 0] / max(mean([u * g > 0]), 0.001)                 (caution)

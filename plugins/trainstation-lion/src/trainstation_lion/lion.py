@@ -30,7 +30,7 @@ class Lion(Optimizer):
         c = beta1 * m + (1 - beta1) * g
         p = p * (1 - lr * weight_decay)
         p = p - lr * sign(c)
-        m = flush(beta2 * m + (1 - beta2) * g)      (exp_avg; flush: what is no normal number becomes 0)
+        m = flush(beta2 * m + (1 - beta2) * g)      (exp_avg; flush: subnormals become 0)
 
     Args:
         params: parameters, (name, parameter) pairs, or dicts of groups; None to link them later.
@@ -94,7 +94,7 @@ class CautiousLion(Lion):
         u = u * (u * g > 0) * (n / (agreeing + 1))      (agreeing: how many of the n elements have u * g > 0)
         p = p * (1 - lr * weight_decay)
         p = p - lr * u
-        m = flush(beta2 * m + (1 - beta2) * g)          (exp_avg; flush: what is no normal number becomes 0)
+        m = flush(beta2 * m + (1 - beta2) * g)          (exp_avg; flush: subnormals become 0)
 
     The arguments are those of `Lion`. Counting takes a pass over the whole parameter before the first element can be
     moved, so there is no compiled rule.

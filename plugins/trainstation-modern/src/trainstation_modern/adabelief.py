@@ -23,7 +23,7 @@ class AdaBelief(Optimizer):
 
     For each element, with t the number of this step of the parameter, counted from 1:
 
-        m = flush(m + (1 - beta1) * (g - m))                (exp_avg; flush: what is no normal number becomes 0)
+        m = flush(m + (1 - beta1) * (g - m))                (exp_avg; flush: subnormals become 0)
         s = flush(beta2 * s + ((1 - beta2) * (g - m)) * (g - m) + eps)      (exp_avg_var)
         s^ = max(s^, s)                                     (ams_bound: max_exp_avg_var, then s^ in place of s)
         p = p * (1 - lr * weight_decay)

@@ -27,7 +27,7 @@ class AdEMAMix(Optimizer):
         alpha_t = alpha * min(t / T, 1)                     (T = t_alpha_beta3; None: alpha_t = alpha)
         beta3_t = min(0.5^(1 / h), beta3),  h = (1 - t / T) * h1 + (t / T) * h3     (None: beta3_t = beta3;
                                                              h1, h3: the half-lives log(0.5) / log(beta1 or beta3))
-        m1 = flush(m1 + (1 - beta1) * (g - m1))             (exp_avg; flush: what is no normal number becomes 0)
+        m1 = flush(m1 + (1 - beta1) * (g - m1))             (exp_avg; flush: subnormals become 0)
         m2 = flush(m2 + (1 - beta3_t) * (g - m2))           (exp_avg_slow)
         v = flush(beta2 * v + ((1 - beta2) * g) * g)        (exp_avg_sq)
         p = p * (1 - lr * weight_decay)

@@ -25,7 +25,7 @@ class ADOPT(Optimizer):
 
         c = (t - 1)^clip_exp                                (None: no bound)
         u = min(max(g / max(sqrt(v), eps), -c), c)
-        m = flush(m + (1 - beta1) * (u - m))                (exp_avg; flush: what is no normal number becomes 0)
+        m = flush(m + (1 - beta1) * (u - m))                (exp_avg; flush: subnormals become 0)
         p = p * (1 - lr * weight_decay)
         p = p - lr * m
         v = flush(beta2 * v + ((1 - beta2) * g) * g)        (exp_avg_sq)

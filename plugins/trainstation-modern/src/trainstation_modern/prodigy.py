@@ -27,7 +27,7 @@ class Prodigy(Optimizer):
 
         c = sqrt(1 - beta2^t) / (1 - beta1^t)               (bias_correction; else 1)
         r = r + (d / d0) * (d * lr * c) * sum(g * (p0 - p)) (over all parameters of the step)
-        m = flush(beta1 * m + (d * (1 - beta1)) * g)        (exp_avg; flush: what is no normal number becomes 0)
+        m = flush(beta1 * m + (d * (1 - beta1)) * g)        (exp_avg; flush: subnormals become 0)
         v = flush(beta2 * v + ((d * d * (1 - beta2)) * g) * g)              (exp_avg_sq)
         s = flush(beta3 * s + ((d / d0) * (d * lr * c)) * g)                (s; safeguard_warmup: (d / d0) * d)
         p = p * (1 - d * lr * c * weight_decay)

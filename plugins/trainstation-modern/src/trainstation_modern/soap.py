@@ -26,7 +26,7 @@ class SOAP(Optimizer):
     Q_i its eigenvectors, the largest first. With t the number of this step of the parameter, counted from 1, and
     rot(x) the array x with each such axis multiplied by Q_i:
 
-        m = flush(m + (1 - beta1) * (g - m))                (exp_avg; flush: what is no normal number becomes 0)
+        m = flush(m + (1 - beta1) * (g - m))                (exp_avg; flush: subnormals become 0)
         v = flush(v + (1 - beta2) * (rot(g)^2 - v))         (exp_avg_sq, in the eigenbasis)
         u = unrot(rot(m) / (sqrt(v) + eps))
         u = u / (sqrt(mean(u^2)) + eps)                     (normalize_gradient)

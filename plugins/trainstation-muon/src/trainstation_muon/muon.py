@@ -25,7 +25,7 @@ class Muon(Optimizer):
 
     For each parameter of two dimensions, of R rows and C columns:
 
-        m = flush(m + (1 - momentum) * (g - m))     (momentum_buffer; flush: what is no normal number becomes 0)
+        m = flush(m + (1 - momentum) * (g - m))     (momentum_buffer; flush: subnormals become 0)
         d = m + (1 - momentum) * (g - m)            (nesterov; else d = m)
         X = d / max(||d||, eps)                     (transposed if R > C; Frobenius norm)
         ns_steps times:

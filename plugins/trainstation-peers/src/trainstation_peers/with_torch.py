@@ -59,7 +59,7 @@ class TorchPeer(Peer):
         return step
 
     def finish(self) -> None:
-        """Let go of the gradients: backward writes into a buffer again that nobody else holds."""
+        """Let go of the gradients: backward reuses a buffer that only its tensor holds."""
         self._inner.zero_grad()
 
 

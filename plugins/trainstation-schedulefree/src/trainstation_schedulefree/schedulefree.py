@@ -119,7 +119,7 @@ class AdamWScheduleFree(ScheduleFree):
         lr = lr * min(1, t / warmup_steps)          (if warmup_steps is not 0)
         w = t^r * lr_max^weight_lr_power            (lr_max: the largest lr so far)
         c = w / weight_sum                          (weight_sum: of all w so far; 0 / 0 is 0)
-        v = flush(beta2 * v + ((1 - beta2) * g) * g)        (exp_avg_sq; flush: what is no normal number becomes 0)
+        v = flush(beta2 * v + ((1 - beta2) * g) * g)        (exp_avg_sq; flush: subnormals become 0)
         d = g / (sqrt(v / (1 - beta2^t)) + eps) + weight_decay * p
         p = p + c * (z - p)
         p = p + lr * (beta1 * (1 - c) - 1) * d
