@@ -13,7 +13,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from trainstation import kernels, nn, optimizers, random
-from trainstation.create import create_optimizer
 from trainstation.errors import (
     CheckpointError,
     DuplicateOptimizerError,
@@ -34,37 +33,45 @@ from trainstation.kernels import get_num_threads, set_num_threads
 from trainstation.optimizers import EMA, SWA, accumulate, clip_grad_norm_, clip_grad_value_
 from trainstation.optimizers.param_groups import param_groups_layer_decay, param_groups_weight_decay
 from trainstation.random import manual_seed
-from trainstation.registry import (
-    OptimizerInfo,
-    OptimizerSpec,
-    builtin,
-    get_optimizer,
-    hookimpl,
-    list_optimizers,
-    optimizer_info,
-    register_optimizer,
-    unregister_optimizer,
-)
 from trainstation.tensor import Tensor, tensor
 from trainstation.tensor.functions import cat, chunk, einsum, from_dlpack, grad, maximum, minimum, split, stack, where
 
 if TYPE_CHECKING:
     from trainstation import schedulers, schedules
     from trainstation.checkpoints import CheckpointManager, load, save
+    from trainstation.create import create_optimizer
+    from trainstation.registry import (
+        OptimizerInfo,
+        OptimizerSpec,
+        get_optimizer,
+        hookimpl,
+        list_optimizers,
+        optimizer_info,
+        register_optimizer,
+        unregister_optimizer,
+    )
 
 __version__ = "0.1.0"
 
-# Pickles and metadata of versions in which these modules lay elsewhere name them so.
-sys.modules[f"{__name__}.builtin"] = builtin
+# Pickles of versions in which this module lay elsewhere name it so.
 sys.modules[f"{__name__}.generators"] = random
 
-# Imported when they are first asked for: who steps an optimizer need not wait for them.
+# Imported when they are first asked for: a step needs none of them.
 _LATE = {
     "CheckpointManager": "checkpoints",
+    "OptimizerInfo": "registry",
+    "OptimizerSpec": "registry",
+    "create_optimizer": "create",
+    "get_optimizer": "registry",
+    "hookimpl": "registry",
+    "list_optimizers": "registry",
     "load": "checkpoints",
+    "optimizer_info": "registry",
+    "register_optimizer": "registry",
     "save": "checkpoints",
     "schedulers": "",
     "schedules": "",
+    "unregister_optimizer": "registry",
 }
 
 

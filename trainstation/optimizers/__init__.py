@@ -1,6 +1,8 @@
 """Optimizers: the base class, those that come with trainstation, and what belongs to their steps."""
 
-from trainstation.optimizers import functional
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from trainstation.optimizers.accumulation import accumulate
 from trainstation.optimizers.adam import Adam, AdamW
 from trainstation.optimizers.base import Optimizer
@@ -8,6 +10,9 @@ from trainstation.optimizers.clip import clip_grad_norm_, clip_grad_value_
 from trainstation.optimizers.ema import EMA, SWA
 from trainstation.optimizers.rmsprop import RMSprop
 from trainstation.optimizers.sgd import SGD
+
+if TYPE_CHECKING:
+    from trainstation.optimizers import functional
 
 __all__ = [
     "EMA",
@@ -22,3 +27,10 @@ __all__ = [
     "clip_grad_value_",
     "functional",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name != "functional":  # which not everyone needs
+        msg = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(msg)
+    return import_module(f"{__name__}.functional")
