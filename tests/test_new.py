@@ -97,6 +97,13 @@ def test_the_rule_in_c_is_all_that_differs_and_its_build_is_lions():
         assert (CLASSICS / name).read_text() == lions.replace("lion", "classics"), name
 
 
+@pytest.mark.parametrize("text", ["b\n", "a\na\n"])
+def test_a_diff_changes_only_what_is_there_once(text):
+    assert command.patched("a\nb\nc\n", "-a\n+d\n@@\n c\n+\n") == "d\nb\nc\n\n"
+    with pytest.raises(ValueError, match="there once"):
+        command.patched(text, "-a\n+d\n")
+
+
 def test_what_a_linter_has_left_among_the_templates_is_not_written(monkeypatch, empty_folder):
     copy = shutil.copytree(command.TEMPLATES, empty_folder / "templates", ignore=shutil.ignore_patterns("*cache*"))
     for place in (".ruff_cache/0.1", "src/__pycache__"):

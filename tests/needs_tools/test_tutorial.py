@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from trainstation.cli.new import new
+from trainstation.cli.new import new, patched
 
 ROOT = Path(__file__).parents[2]
 TUTORIAL = ROOT / "plugins" / "README.md"
@@ -59,18 +59,6 @@ class Shell:
         self.process.communicate()
 
 
-def apply(path, diff):
-    """Replace, in each hunk, the lines with - by those with +, which are there once."""
-    text = path.read_text()
-    for hunk in diff.split("@@\n"):
-        old, new = (
-            "".join(line[1:] for line in hunk.splitlines(keepends=True) if line[0] in signs) for signs in (" -", " +")
-        )
-        assert text.count(old) == 1, f"{path} has not once:\n{old}"
-        text = text.replace(old, new)
-    path.write_text(text)
-
-
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory):
     """A wheel of trainstation, as a clone of it would be installed."""
@@ -96,7 +84,8 @@ def shell(tmp_path_factory, wheel):
             elif language == "text":
                 assert text in written, f"not what was written:\n{text}\nbut:\n{written}"
             elif language == "diff":
-                apply(shell.folder / name, text)
+                changed = shell.folder / name
+                changed.write_text(patched(changed.read_text(), text))
             else:
                 assert name, f"a block that is not run, and of no file:\n{text}"
                 assert text in (shell.folder / name).read_text(), f"not in {name}:\n{text}"

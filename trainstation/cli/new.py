@@ -1,4 +1,8 @@
-"""The command that writes a new plugin: `trainstation new NAME`. What it writes stands in templates/."""
+"""The command that writes a new plugin: `trainstation new NAME`.
+
+What it writes stands in templates/: numpy/ is a whole distribution, kernel/ what a rule in C adds to it, or changes: a
+FILE.diff changes FILE.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +22,7 @@ from trainstation.cli.common import Failure, as_json
 from trainstation.registry import builtin
 from trainstation.registry.names import normalize
 
-__all__ = ["new"]
+__all__ = ["new", "patched"]
 
 TEMPLATES = Path(__file__).parents[1] / "templates"
 CLASS = "src/trainstation_my_optimizer/my_optimizer.py"
@@ -63,13 +67,34 @@ def new(name: str, folder: Path | None, with_kernel: bool, as_json: bool) -> Non
 
 def _templates(with_kernel: bool) -> dict[str, str]:
     """Return the files of the distribution `trainstation-my-optimizer`, with their paths."""
-    texts = {}
-    for kind in ("numpy", "kernel") if with_kernel else ("numpy",):
-        for path in (TEMPLATES / kind).rglob("*"):
-            relative = path.relative_to(TEMPLATES / kind).as_posix()
-            if path.is_file() and "cache" not in relative:  # a linter may have run here
-                texts[relative] = path.read_text(encoding="utf-8")
+    texts = _texts(TEMPLATES / "numpy")
+    if with_kernel:
+        for path, text in _texts(TEMPLATES / "kernel").items():
+            changed = path.removesuffix(".diff")
+            texts[changed] = text if changed == path else patched(texts[changed], text)
     return dict(sorted(texts.items()))
+
+
+def _texts(folder: Path) -> dict[str, str]:
+    texts = {}
+    for path in folder.rglob("*"):
+        relative = path.relative_to(folder).as_posix()
+        if path.is_file() and "cache" not in relative:  # a linter may have run here
+            texts[relative] = path.read_text(encoding="utf-8")
+    return texts
+
+
+def patched(text: str, diff: str) -> str:
+    """Replace, in each hunk, the lines with - by those with +. What a hunk finds must be there once."""
+    for hunk in diff.split("@@\n"):
+        old, new = (
+            "".join(line[1:] for line in hunk.splitlines(keepends=True) if line[0] in signs) for signs in (" -", " +")
+        )
+        if text.count(old) != 1:
+            msg = f"this has to be there once, for a diff to change it:\n{old}"
+            raise ValueError(msg)
+        text = text.replace(old, new)
+    return text
 
 
 def _class(name: str) -> str:
