@@ -55,7 +55,9 @@ def write(ledger: Ledger, path: Path, *, command: str) -> None:
 
 
 def _render(ledger: Ledger, command: str) -> str:
-    jinja = Environment(loader=PackageLoader("trainstation.bench.report", "page"), autoescape=True, undefined=StrictUndefined)
+    jinja = Environment(
+        loader=PackageLoader("trainstation.bench.report", "page"), autoescape=True, undefined=StrictUndefined
+    )
     jinja.trim_blocks = jinja.lstrip_blocks = True
     script = Path(__file__).with_name("page.js").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
