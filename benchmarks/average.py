@@ -9,7 +9,7 @@ import click
 import numpy as np
 
 import trainstation as ts
-from trainstation.bench import stats
+from trainstation.bench import machine, stats
 from trainstation.bench.speed.cases import size_name
 from trainstation.bench.speed.timing import Contender, measure
 
@@ -63,9 +63,7 @@ def _torchs(elements: int, threads: int) -> Callable[[], None]:
 @click.option("--threads", type=click.IntRange(min=1), default=ts.get_num_threads, help="Of both libraries.")
 def main(threads: int) -> None:
     """AdamW's step without an average, and how many times as long it takes with an EMA of the weights."""
-    former = ts.get_num_threads()
-    ts.set_num_threads(threads)
-    try:
+    with machine.threads(threads):
         for elements in SIZES:
             contenders = [Contender(name, _ours(elements, name)) for name in ("without", "in the step", "after it")]
             if find_spec("torch"):
@@ -77,5 +75,3 @@ def main(threads: int) -> None:
                 times = stats.ratio(timing.samples, plain)
                 words.append(f"{name} {times.mid:.2f} [{times.low:.2f}, {times.high:.2f}]")
             click.echo(", ".join(words))
-    finally:
-        ts.set_num_threads(former)

@@ -9,7 +9,7 @@ import click
 import numpy as np
 
 from trainstation import kernels
-from trainstation.bench import stats
+from trainstation.bench import machine, stats
 from trainstation.bench.speed.entrants import link
 from trainstation.bench.speed.timing import Contender, measure
 from trainstation.create import parse
@@ -41,9 +41,7 @@ def _under(isa: str, step: Callable[[], object]) -> None:
 @click.command("decayed")
 def main() -> None:
     """One step with usual gradients, decayed moments and vanishing gradients, by instruction set."""
-    threads = kernels.get_num_threads()
-    kernels.set_num_threads(1)
-    try:
+    with machine.threads(1):
         for rule in RULES:
             for isa in kernels.isas():
                 timings = measure(
@@ -55,5 +53,3 @@ def main() -> None:
                     times = stats.ratio(timing.samples, usual)
                     words.append(f"{name} {times.mid:.2f} [{times.low:.2f}, {times.high:.2f}] times that")
                 print(", ".join(words))
-    finally:
-        kernels.set_num_threads(threads)

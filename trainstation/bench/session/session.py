@@ -11,14 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from trainstation.bench import command_line
+from trainstation.bench import command_line, machine
 from trainstation.bench.problems import Problem
 from trainstation.bench.protocol import search
 from trainstation.bench.protocol.diagnostics import diagnose
 from trainstation.bench.protocol.landscapes import LANDSCAPES, walk
 from trainstation.bench.protocol.plan import Plan, asked_for, best_of
 from trainstation.bench.protocol.provenance import code_hash
-from trainstation.bench.protocol.trial import Job, one_thread
+from trainstation.bench.protocol.trial import Job
 from trainstation.bench.records import rows
 from trainstation.bench.records.ledger import Ledger
 from trainstation.bench.records.output import Output
@@ -76,7 +76,7 @@ class Session:
     def run(self) -> None:
         """Run all trials, then show the tables and draw the picture."""
         plan, out = self._plan, self._out
-        with one_thread():  # as each trial will have it, whatever else is set
+        with machine.threads(1):  # as each trial will have it, whatever else is set
             env = rows.environment()
         kept = Kept(self._known.trials, env.env_id)
         out.open()
@@ -112,7 +112,7 @@ class Session:
         for name, problem in self._problems.items():
             self._costs[name] = 0.0
             # What a stranger's problem raises, its trials will say.
-            with one_thread(), np.errstate(all="ignore"), suppress(Exception):
+            with machine.threads(1), np.errstate(all="ignore"), suppress(Exception):
                 task = problem.start(0)
                 batches = [batch for batch, _ in zip(task.epoch(), range(WARM_UP), strict=False)]
                 for _ in range(2):

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
-import trainstation as ts
 from trainstation.bench import stats
-from trainstation.bench.machine import Others
+from trainstation.bench.machine import Others, threads
 from trainstation.bench.records.output import Output
 from trainstation.bench.records.rows import Env, Speed, environment
 from trainstation.bench.records.writer import OutputError
@@ -31,18 +29,6 @@ from trainstation.registry.lookup import find_optimizer
 __all__ = ["Race"]
 
 REST = 0.03  # s, before a sample on several threads
-
-
-@contextmanager
-def _threads(count: int) -> Iterator[None]:
-    """Let our kernels, and every pool of OpenMP and BLAS that is loaded, use so many threads."""
-    before = ts.get_num_threads()
-    ts.set_num_threads(count)
-    try:
-        with threadpool_limits(count):
-            yield
-    finally:
-        ts.set_num_threads(before)
 
 
 @dataclass(slots=True)
@@ -138,7 +124,7 @@ class Race:
         rng = np.random.default_rng(0)
         values, gradients = draw(case.shapes, case.dtype, 0.02, rng), draw(case.shapes, case.dtype, 1e-3, rng)
         lanes = [_lane(base, entrant, link(values, gradients)) for entrant in self._entrants]
-        with _threads(case.threads):  # now that whatever brings a pool of its own is loaded
+        with threads(case.threads):  # now that whatever brings a pool of its own is loaded
             for lane, entrant in zip(lanes, self._entrants, strict=True):
                 self._check(lane, entrant, case)
             for probe in probes(case, values, gradients):
