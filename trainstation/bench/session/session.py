@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from itertools import product
-from typing import Any
 
 import numpy as np
 
@@ -215,7 +214,3 @@ class Session:
         self._out.say(f"\nInterrupted. {counted(len(self.trials), 'finished trial')} kept in {self._out.rows}")
         if left:
             self._out.say(f"The same command goes on with the {left} left: {self._again(self._named)}")
-
-
-def _short(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)

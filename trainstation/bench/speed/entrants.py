@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from trainstation.bench.speed.cases import Shapes, cut
 from trainstation.create import Entrant
+from trainstation.optimizers.stored import bytes_of
 from trainstation.registry.lookup import find_optimizer, get_optimizer, list_optimizers
 from trainstation.tensor import Tensor
 
@@ -52,8 +53,7 @@ def bare(optimizer: Any) -> Callable[[], object]:
 
 def state_bytes(optimizer: Any) -> int:
     """Return the bytes of all arrays that an optimizer keeps, its counters apart."""
-    arrays = [each for state in optimizer.state.values() for name, each in state.items() if name != "step"]
-    return sum(array.nbytes for array in arrays if isinstance(array, np.ndarray))
+    return sum(map(bytes_of, optimizer.state.values()))
 
 
 @dataclass(frozen=True, slots=True)
