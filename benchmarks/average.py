@@ -10,8 +10,8 @@ import numpy as np
 
 import trainstation as ts
 from trainstation.bench import machine, stats
-from trainstation.bench.speed.cases import size_name
 from trainstation.bench.speed.timing import Contender, measure
+from trainstation.bench.words import ratio, size_name
 
 SIZES = (2**10, 2**17, 2**20, 2**24)
 SECONDS = 5.0  # for each size
@@ -72,6 +72,5 @@ def main(threads: int) -> None:
             plain = timings.pop("without").samples
             words = [f"{size_name(elements):5} {threads} threads {stats.interval(plain).mid / 1e3:8.1f} us"]
             for name, timing in timings.items():
-                times = stats.ratio(timing.samples, plain)
-                words.append(f"{name} {times.mid:.2f} [{times.low:.2f}, {times.high:.2f}]")
+                words.append(f"{name} {ratio(stats.ratio(timing.samples, plain))}")
             click.echo(", ".join(words))

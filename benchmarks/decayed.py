@@ -12,6 +12,7 @@ from trainstation import kernels
 from trainstation.bench import machine, stats
 from trainstation.bench.speed.entrants import link
 from trainstation.bench.speed.timing import Contender, measure
+from trainstation.bench.words import ratio
 from trainstation.create import parse
 
 RULES = ("adam", "adamw:amsgrad=True", "sgd:momentum=0.9", "rmsprop:centered=True,momentum=0.9")
@@ -50,6 +51,5 @@ def main() -> None:
                 usual = timings.pop("usual").samples
                 words = [f"{rule:36} {isa:7} {stats.interval(usual).mid / 1e3:6.1f} us"]
                 for name, timing in timings.items():
-                    times = stats.ratio(timing.samples, usual)
-                    words.append(f"{name} {times.mid:.2f} [{times.low:.2f}, {times.high:.2f}] times that")
+                    words.append(f"{name} {ratio(stats.ratio(timing.samples, usual))} times that")
                 print(", ".join(words))

@@ -23,7 +23,8 @@ import click
 
 from benchmarks.torch_report import Row, endings, reasons, step_head, step_line, train_head, train_lines
 from trainstation.bench import machine
-from trainstation.bench.speed.cases import Case, make_cases, size_name
+from trainstation.bench.speed.cases import Case, make_cases
+from trainstation.bench.words import size_name
 from trainstation.cli.common import output
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import numpy as np
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from trainstation.bench import stats
+from trainstation.bench import stats, words
 from trainstation.bench.palette import COLOURS, STYLES
 from trainstation.bench.problems import Problem
 from trainstation.bench.records.rows import Trial
@@ -57,16 +57,16 @@ def leaderboard(found: Sequence[Standing], track: str) -> Table:
     for heading in (f"{against}, in steps", "in seconds", "us in optimizer", "bytes / parameter"):
         made.add_column(heading, justify="right")
     for each in found:
-        spent, share = _number(each.optimizer_us, ",.0f"), each.optimizer_share
+        spent, share = words.count(each.optimizer_us, words.DASH), each.optimizer_share
         made.add_row(
             each.optimizer,
-            _number(each.score_steps, ".2f"),
-            _number(each.score_secs, ".2f"),
+            words.score(each.score_steps, words.DASH),
+            words.score(each.score_secs, words.DASH),
             "-" if each.solved is None else f"{each.solved:.0%} of {each.n}",
             _claimed(each.speedup_steps, each.verdict_steps, each.pairs),
             _claimed(each.speedup_secs, each.verdict_secs, each.pairs),
             spent + ("" if share is None else f" ({share:.0%})"),
-            _number(each.state_bytes_per_param, ".1f"),
+            words.number(each.state_bytes_per_param, ".1f", words.DASH),
         )
     return made
 
@@ -74,7 +74,7 @@ def leaderboard(found: Sequence[Standing], track: str) -> Table:
 def _claimed(speedup: stats.Interval | None, verdict: str, pairs: int) -> str:
     if speedup is None or verdict == "reference":
         return verdict or "-"
-    return f"{verdict} {speedup.mid:.2f} [{speedup.low:.2f}, {speedup.high:.2f}] n={pairs}"
+    return f"{verdict} {words.ratio(speedup)} n={pairs}"
 
 
 def _empty(title: str, headings: Sequence[str]) -> Table:
@@ -109,10 +109,10 @@ def _table(problem: Problem, trials: Sequence[Trial], track: str) -> Table:
         cells = [
             _spread(problem, some),
             problem.say(stats.median([trial.best for trial in some])),
-            _number(stats.median([trial.final_loss for trial in some]), ".2g"),
+            words.number(stats.median([trial.final_loss for trial in some]), ".2g", words.DASH),
             f"{np.median([trial.steps for trial in some]):,.0f}",
-            _number(step, ",.0f"),
-            _number(spent, ",.0f") + (f" ({spent / step:.0%})" if step and spent else ""),
+            words.count(step, words.DASH),
+            words.count(spent, words.DASH) + (f" ({spent / step:.0%})" if step and spent else ""),
         ]
         if problem.target is not None:
             cells.insert(2, _steps(some))
@@ -122,10 +122,6 @@ def _table(problem: Problem, trials: Sequence[Trial], track: str) -> Table:
         )
         made.add_row(name, f"{some[0].distribution} {some[0].version}".strip(), *cells, state)
     return made
-
-
-def _number(value: float | None, form: str) -> str:
-    return "-" if value is None else format(value, form)
 
 
 def _spread(problem: Problem, trials: Sequence[Trial]) -> str:
@@ -141,7 +137,7 @@ def _steps(trials: Sequence[Trial]) -> str:
     """Write the median steps to the target, and how many of how many got there if not all."""
     steps = [math.inf if trial.steps_to_target is None else trial.steps_to_target for trial in trials]
     reached, middle = sum(map(math.isfinite, steps)), float(np.median(steps))
-    text = f"{middle:,.0f}" if math.isfinite(middle) else "-"
+    text = words.count(middle, words.DASH)
     return text if reached == len(steps) or len(steps) == 1 else f"{text} ({reached} of {len(steps)})"
 
 

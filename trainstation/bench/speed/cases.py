@@ -7,7 +7,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise, product
 
-__all__ = ["SHAPES", "Case", "Shapes", "cut", "make_cases", "parse_sizes", "size_name"]
+from trainstation.bench.words import size_name
+
+__all__ = ["SHAPES", "Case", "Shapes", "cut", "make_cases", "parse_sizes"]
 
 Shapes = tuple[tuple[int, ...], ...]
 FACTOR = 4  # from one size of a range to the next
@@ -78,16 +80,6 @@ class Case:
     def elements(self) -> int:
         """The number of elements of all tensors."""
         return sum(map(math.prod, self.shapes))
-
-
-def size_name(size: int) -> str:
-    """Write a size as people say it.
-
-    >>> size_name(1024), size_name(1000)
-    ('2^10', '1000')
-
-    """
-    return f"2^{size.bit_length() - 1}" if size.bit_count() == 1 else str(size)
 
 
 def parse_sizes(text: str) -> list[int]:

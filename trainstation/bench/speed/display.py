@@ -10,7 +10,7 @@ import numpy as np
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from trainstation.bench import stats
+from trainstation.bench import stats, words
 from trainstation.bench.palette import COLOURS, STYLES
 from trainstation.bench.records.rows import Speed
 from trainstation.bench.words import counted
@@ -18,14 +18,6 @@ from trainstation.bench.words import counted
 __all__ = ["draw", "draw_models", "draw_sizes", "lines", "setting", "tables"]
 
 RESIDENT = 4  # arrays of a parameter's size in Adam's working set: p, g and two states
-
-
-def _us(nanoseconds: float | None) -> str:
-    """Write a time in microseconds, with three digits."""
-    if nanoseconds is None:
-        return "-"
-    us = nanoseconds / 1e3
-    return f"{us:,.0f}" if us >= 100 else f"{us:#.3g}"  # noqa: PLR2004
 
 
 def _timed(rows: Sequence[Speed], suite: str = "step") -> list[Speed]:
@@ -46,21 +38,16 @@ def _names(values: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(values))
 
 
-def _speed(row: Speed) -> str:
-    low, mid, high = row.speedup or (0.0, 0.0, 0.0)
-    return f"{mid:.2f} [{low:.2f}, {high:.2f}]" if row.speedup else ""
-
-
 def lines(rows: Sequence[Speed]) -> Iterator[str]:
     """Say of each optimizer that is no peer how it did on one case."""
     for row in _timed(rows):
         if row.is_peer:
             continue
-        text = f"{row.peer} {_us(row.median_ns)} us"
+        text = f"{row.peer} {words.microseconds(row.median_ns)} us"
         if row.roof_pct is not None:
             text += f", {row.roof_pct:.0f} % of {row.roof}"
         if row.speedup:
-            text += f", {_speed(row)} the speed of {row.baseline}: {row.verdict}"
+            text += f", {words.ratio(row.speedup)} the speed of {row.baseline}: {row.verdict}"
         if row.verdict == "disturbed":
             text += f" (others took {row.others_pct:.0f} % of the processors' time)"
         yield text + (", invalid" if row.status == "invalid" else "")
@@ -110,7 +97,7 @@ def _times(rows: Sequence[Speed]) -> Table:
 def _cell(row: Speed | None) -> str:
     if row is None:
         return "-"
-    return _us(row.median_ns) + ("!" if row.status == "invalid" else "~" if row.warnings else "")
+    return words.microseconds(row.median_ns) + ("!" if row.status == "invalid" else "~" if row.warnings else "")
 
 
 def _verdicts(rows: Sequence[Speed]) -> Table:
@@ -128,9 +115,15 @@ def _verdicts(rows: Sequence[Speed]) -> Table:
     made = _table(2, [*headings, ""])
     for row in rows:
         made.add_row(
-            *(row.peer, row.case, f"{row.threads} {row.mode}", _us(row.median_ns), f"{row.ns_per_param:.3g}"),
-            *(f"{row.gbps:.3g}", "-" if row.roof_pct is None else f"{row.roof_pct:.0f}"),
-            *(row.baseline, _speed(row), "invalid" if row.status == "invalid" else row.verdict),
+            *(
+                row.peer,
+                row.case,
+                f"{row.threads} {row.mode}",
+                words.microseconds(row.median_ns),
+                f"{row.ns_per_param:.3g}",
+            ),
+            *(f"{row.gbps:.3g}", words.number(row.roof_pct, ".0f", words.DASH)),
+            *(row.baseline, words.ratio(row.speedup, ""), "invalid" if row.status == "invalid" else row.verdict),
         )
     return made
 
@@ -141,7 +134,7 @@ def _costs(rows: Sequence[Speed]) -> Table:
         cases = [(r.tensors, r.n, r.median_ns or 0.0) for r in rows if (r.threads, r.peer) == (threads, name)]
         cost = stats.fit(cases)
         if cost is not None:
-            tensor = "-" if cost.tensor is None else f"{cost.tensor:.0f}"
+            tensor = words.number(cost.tensor, ".0f", words.DASH)
             made.add_row(name, str(threads), f"{cost.call / 1e3:.2f}", tensor, f"{cost.element:.3f}")
     return made
 

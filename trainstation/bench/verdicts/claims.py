@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from trainstation.bench.records.rows import Trial
 from trainstation.bench.stats import Interval
 from trainstation.bench.verdicts.cells import Cell, Cells, Measure, cells
-from trainstation.bench.words import counted
+from trainstation.bench.words import DASH, counted, number
 
-__all__ = ["LIMIT", "Claim", "Duel", "Versus", "log_ratios", "paired", "unpaired", "versus"]
+__all__ = ["LEVEL", "LIMIT", "Claim", "Duel", "Versus", "log_ratios", "paired", "unpaired", "versus"]
 
 Array = NDArray[Any]
 
@@ -194,15 +194,11 @@ class Versus:
         heads = (f"steps, {self.a}", f"steps, {self.b}", f"seconds, {self.a}", f"seconds, {self.b}")
         lines = ["  ".join([" " * width, f"{'n':>5}", *heads])] if self.duels else []
         for duel in self.duels:
-            values = [_short(each) for each in (duel.steps_a, duel.steps_b, duel.secs_a, duel.secs_b)]
+            values = [number(each, ".4g", DASH) for each in (duel.steps_a, duel.steps_b, duel.secs_a, duel.secs_b)]
             columns = [f"{value:>{len(head)}}" for value, head in zip(values, heads, strict=True)]
             n = str(duel.n_a) if self.paired else f"{duel.n_a}+{duel.n_b}"
             lines.append("  ".join([f"{duel.problem:{width}}", f"{n:>5}", *columns]))
         return "\n".join([*lines, self.sentence])
-
-
-def _short(value: float) -> str:
-    return f"{value:.4g}" if math.isfinite(value) else "-"
 
 
 def versus(trials: Sequence[Trial], a: str, b: str, track: str) -> Versus:

@@ -37,7 +37,7 @@ def rates(trials: Sequence[Trial], boxes: Mapping[str, Space], looks: Looks) -> 
         matrix(
             "Decades of learning rates around the best within which each point reaches the target, or ends within 5 % "
             "of the best metric",
-            *("optimizer", widths, lambda value: words.MISS if value is None else f"{value:.1f}"),
+            *("optimizer", widths, lambda value: words.number(value, ".1f")),
             lambda _, value: min(1.0, value / WIDE),
         )
     ]
