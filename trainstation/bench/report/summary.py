@@ -12,7 +12,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from trainstation.bench import stats, words
-from trainstation.bench.palette import COLOURS, STYLES
+from trainstation.bench.palette import lines
 from trainstation.bench.problems import Problem
 from trainstation.bench.records.rows import Trial
 from trainstation.bench.verdicts.score import Standing, standings
@@ -148,11 +148,7 @@ def draw(problems: Sequence[Problem], trials: Sequence[Trial], path: Path) -> No
 
     figure = Figure(figsize=(11, 4.2 * len(problems) + 0.3), layout="constrained")
     FigureCanvasAgg(figure)
-    names = list(dict.fromkeys(trial.optimizer for trial in trials))
-    looks = {
-        name: {"color": COLOURS[place % len(COLOURS)], "linestyle": STYLES[place // len(COLOURS) % len(STYLES)]}
-        for place, name in enumerate(names)
-    }
+    looks = lines(trial.optimizer for trial in trials)
     panels = figure.subplots(len(problems), 2, squeeze=False)
     for problem, (losses, metrics) in zip(problems, panels, strict=True):
         some = [trial for trial in trials if trial.problem == problem.name and trial.track != "tuning"]

@@ -10,21 +10,21 @@ import numpy as np
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from trainstation.bench import stats, words
-from trainstation.bench.palette import COLOURS, STYLES
+from trainstation.bench import palette, stats, words
 from trainstation.bench.records.rows import Speed
 from trainstation.bench.words import counted
 
-__all__ = ["draw", "draw_models", "draw_sizes", "lines", "setting", "tables"]
+__all__ = ["draw", "draw_models", "draw_sizes", "lines", "setting", "settings", "tables", "timed"]
 
 RESIDENT = 4  # arrays of a parameter's size in Adam's working set: p, g and two states
 
 
-def _timed(rows: Sequence[Speed], suite: str = "step") -> list[Speed]:
-    return [row for row in rows if row.suite == suite and row.median_ns is not None]
+def timed(rows: Sequence[Speed]) -> list[Speed]:
+    """Return the rows of steps that have a time."""
+    return [row for row in rows if row.suite == "step" and row.median_ns is not None]
 
 
-def _settings(rows: Sequence[Speed]) -> list[tuple[int, str]]:
+def settings(rows: Sequence[Speed]) -> list[tuple[int, str]]:
     """Return what was timed, apart: threads, and warm or cold."""
     return list(dict.fromkeys((row.threads, row.mode) for row in rows))
 
@@ -40,7 +40,7 @@ def _names(values: Sequence[str]) -> list[str]:
 
 def lines(rows: Sequence[Speed]) -> Iterator[str]:
     """Say of each optimizer that is no peer how it did on one case."""
-    for row in _timed(rows):
+    for row in timed(rows):
         if row.is_peer:
             continue
         text = f"{row.peer} {words.microseconds(row.median_ns)} us"
@@ -64,10 +64,10 @@ def _table(first: int, headings: Sequence[str]) -> Table:
 
 def tables(rows: Sequence[Speed]) -> Iterator[tuple[str, Table]]:
     """Yield tables with their titles: all times; the optimizers that are no peers against the best peer; the costs."""
-    steps = _timed(rows)
+    steps = timed(rows)
     if not steps:
         return
-    for threads, mode in _settings(steps):
+    for threads, mode in settings(steps):
         some = [row for row in steps if (row.threads, row.mode) == (threads, mode)]
         for title, chosen in (
             ("us a step, by elements of one tensor", [row for row in some if row.tensors == 1]),
@@ -144,16 +144,13 @@ def draw(rows: Sequence[Speed], caches: Mapping[str, int], path: Path) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg  # slow to import
     from matplotlib.figure import Figure
 
-    steps = _timed(rows)
-    settings = _settings(steps)
-    figure = Figure(figsize=(14, 4.8 * max(1, len(settings))), layout="constrained")
+    steps = timed(rows)
+    apart = settings(steps)
+    figure = Figure(figsize=(14, 4.8 * max(1, len(apart))), layout="constrained")
     FigureCanvasAgg(figure)
-    looks = {
-        name: {"color": COLOURS[place % len(COLOURS)], "linestyle": STYLES[place // len(COLOURS) % len(STYLES)]}
-        for place, name in enumerate(_names([row.peer for row in steps]))
-    }
-    for number, (threads, mode) in enumerate(settings):
-        lines, bars = (figure.add_subplot(len(settings), 2, 2 * number + column) for column in (1, 2))
+    looks = palette.lines(row.peer for row in steps)
+    for number, (threads, mode) in enumerate(apart):
+        lines, bars = (figure.add_subplot(len(apart), 2, 2 * number + column) for column in (1, 2))
         chosen = [row for row in steps if (row.threads, row.mode) == (threads, mode)]
         draw_sizes(lines, [row for row in chosen if row.tensors == 1], looks, caches)
         draw_models(bars, [row for row in chosen if row.tensors > 1], looks)
@@ -189,7 +186,7 @@ def draw_models(axes: Any, rows: Sequence[Speed], looks: Mapping[str, Any]) -> N
     for place, name in enumerate(names):
         some = [row for row in rows if row.peer == name and row.case in unit]
         at = [cases.index(row.case) + (place - (len(names) - 1) / 2) * width for row in some]
-        hatch = None if looks[name]["linestyle"] == STYLES[0] else "///"
+        hatch = None if looks[name]["linestyle"] == palette.STYLES[0] else "///"
         heights = [(row.median_ns or 0) / (unit[row.case] or 1) for row in some]
         axes.bar(at, heights, width, color=looks[name]["color"], hatch=hatch, edgecolor="white")
     axes.set(ylabel=f"time of a step / {names[0]}'s" if names else "")

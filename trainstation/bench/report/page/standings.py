@@ -14,6 +14,7 @@ from trainstation.bench.report.page.looks import Look
 from trainstation.bench.report.page.sections import Panel, Part, Section, absent
 from trainstation.bench.report.page.svg import drawn
 from trainstation.bench.report.page.table import Cell, Table, matrix, number
+from trainstation.bench.speed import display
 from trainstation.bench.verdicts import score
 from trainstation.bench.verdicts.cells import Measure
 from trainstation.bench.verdicts.score import Standing
@@ -50,7 +51,7 @@ def leaderboard(found: Standings, speeds: Sequence[Speed]) -> Section:
 
 def _nanoseconds(speeds: Sequence[Speed]) -> dict[str, float]:
     """Return the nanoseconds a parameter of the largest tensor that was timed, on as few threads as there are."""
-    timed = [row for row in speeds if row.suite == "step" and row.ns_per_param is not None and row.tensors == 1]
+    timed = [row for row in display.timed(speeds) if row.tensors == 1]
     timed.sort(key=lambda row: (row.mode == "warm", -row.threads, row.n))
     return {row.peer: row.ns_per_param or 0.0 for row in timed}
 

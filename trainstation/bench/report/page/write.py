@@ -19,6 +19,7 @@ from trainstation.bench.report.page.curves import curves
 from trainstation.bench.report.page.looks import DARK, LIGHT, Look, looks_of
 from trainstation.bench.report.page.sections import Section
 from trainstation.bench.report.page.standings import Standings, heat, leaderboard, profiles, verdict
+from trainstation.bench.speed import display
 from trainstation.bench.verdicts.cells import current
 from trainstation.bench.verdicts.score import standings
 from trainstation.bench.words import counted
@@ -86,7 +87,7 @@ def _looks(ledger: Ledger, found: Standings) -> tuple[list[str], dict[str, Look]
     first = list(names)[:SHOWN]
     first += [name for name in ALWAYS if name in names and name not in first]
     names |= dict.fromkeys(trial.optimizer for trial in ledger.trials)
-    timed = dict.fromkeys(row.peer for row in ledger.speeds if row.suite == "step" and row.median_ns is not None)
+    timed = dict.fromkeys(row.peer for row in display.timed(ledger.speeds))
     walked = dict.fromkeys(path.optimizer for path in ledger.paths)
     looks = looks_of(first, [*sorted(names), *timed, *walked])
     return [*first, *(name for name in timed if name not in names)], looks
