@@ -15,7 +15,7 @@ from trainstation.bench import stats, words
 from trainstation.bench.palette import lines
 from trainstation.bench.problems import Problem
 from trainstation.bench.records.rows import Trial
-from trainstation.bench.verdicts.score import Standing, standings
+from trainstation.bench.verdicts.score import Standing, Standings
 from trainstation.bench.verdicts.sentences import verdict_sentences
 
 __all__ = ["draw", "leaderboard", "sentences", "tables"]
@@ -24,26 +24,27 @@ FEW_TABLES = 6
 FEW = 30  # points that are worth a mark each
 
 
-def tables(problems: Sequence[Problem], trials: Sequence[Trial], tracks: Sequence[str]) -> Iterator[Table]:
+def tables(problems: Sequence[Problem], trials: Sequence[Trial], found: Standings) -> Iterator[Table]:
     """Yield a table of each problem and track, where these are few, then the standings, where there are targets."""
-    few = len(problems) * len(tracks) <= FEW_TABLES
+    few = len(problems) * len(found) <= FEW_TABLES
     for problem in problems if few else ():
-        for track in tracks:
+        for track in found:
             some = [trial for trial in trials if (trial.problem, trial.track) == (problem.name, track)]
             if some:
-                yield _table(problem, some, f", {track}" if len(tracks) > 1 else "")
-    for track in tracks if len(problems) > 1 else ():
-        found = standings(trials, track)
-        if any(each.score_steps is not None for each in found):
-            yield leaderboard(found, track)
+                yield _table(problem, some, f", {track}" if len(found) > 1 else "")
+    if len(problems) > 1:
+        yield from (leaderboard(some, track) for track, some in found.items() if _has_scores(some))
 
 
-def sentences(trials: Sequence[Trial], tracks: Sequence[str]) -> Iterator[str]:
+def sentences(found: Standings) -> Iterator[str]:
     """Yield what the standings of each track say, where there are targets."""
-    for track in tracks:
-        found = standings(trials, track)
-        if any(each.score_steps is not None for each in found):
-            yield from verdict_sentences(found, track)
+    for track, some in found.items():
+        if _has_scores(some):
+            yield from verdict_sentences(some, track)
+
+
+def _has_scores(found: Sequence[Standing]) -> bool:
+    return any(each.score_steps is not None for each in found)
 
 
 def leaderboard(found: Sequence[Standing], track: str) -> Table:

@@ -26,6 +26,8 @@ from trainstation.bench.report import summary
 from trainstation.bench.session.progress import Live, label
 from trainstation.bench.session.resume import Kept
 from trainstation.bench.session.workers import run_jobs
+from trainstation.bench.verdicts.cells import cells
+from trainstation.bench.verdicts.score import standings
 from trainstation.bench.words import counted, hyper
 from trainstation.registry.lookup import find_optimizer
 
@@ -168,10 +170,12 @@ class Session:
 
     def _finish(self) -> None:
         out, plan = self._out, self._plan
-        for table in summary.tables(list(self._problems.values()), self.trials, plan.tracks):
+        known = cells(self.trials)
+        found = {track: standings(known, track) for track in plan.tracks}
+        for table in summary.tables(list(self._problems.values()), self.trials, found):
             out.console.print(table)
         if len(plan.names) * len(self._problems) > 1:
-            for sentence in summary.sentences(self.trials, plan.tracks):
+            for sentence in summary.sentences(found):
                 out.say(sentence)
         try:
             summary.draw(list(self._problems.values()), self.trials, out.picture)

@@ -11,9 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trainstation.bench.records.rows import Trial
 from trainstation.bench.stats import Interval
-from trainstation.bench.verdicts.cells import Cell, Cells, Measure, cells
+from trainstation.bench.verdicts.cells import Cell, Measure, Tracks
 from trainstation.bench.words import DASH, counted, number
 
 __all__ = ["LEVEL", "LIMIT", "Claim", "Duel", "Versus", "log_ratios", "paired", "unpaired", "versus"]
@@ -201,20 +200,16 @@ class Versus:
         return "\n".join([*lines, self.sentence])
 
 
-def versus(trials: Sequence[Trial], a: str, b: str, track: str) -> Versus:
+def versus(known: Tracks, a: str, b: str, track: str) -> Versus:
     """Compare two optimizers over the problems that both were trained on.
 
     Trials with the same seed are pairs, and others are dropped; if there are none with the same seed at all, all trials
     are compared without pairs.
     """
-    known = cells(trials, track)
-    return _versus(known, a, b, track)
-
-
-def _versus(known: Cells, a: str, b: str, track: str) -> Versus:
-    problems = dict.fromkeys(problem for problem, _ in known)
+    cells = known[track]
+    problems = dict.fromkeys(problem for problem, _ in cells)
     both = [
-        (known[problem, a], known[problem, b]) for problem in problems if {(problem, a), (problem, b)} <= set(known)
+        (cells[problem, a], cells[problem, b]) for problem in problems if {(problem, a), (problem, b)} <= set(cells)
     ]
     both = [(one, other) for one, other in both if one.has_target]
     are_paired = not both or any(set(one.seeds) & set(other.seeds) for one, other in both)
