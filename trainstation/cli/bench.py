@@ -20,7 +20,6 @@ from trainstation.cli.common import (
     needs_the_extra,
     out_folder,
     output,
-    stem,
 )
 from trainstation.registry import lookup
 
@@ -148,7 +147,7 @@ def tune(seeds: int | None, trials: int | None, schedule: str | None, **asked: A
 def _run(asked: Asked, plan: Plan, *, by_clock: bool = False) -> Session:
     """Run a plan; end with the exit code 3 if an optimizer that was named cannot train."""
     from trainstation.bench.protocol.plan import asked_for, choose, share
-    from trainstation.bench.records.output import Output
+    from trainstation.bench.records.output import Output, stem
     from trainstation.bench.session.resume import known_rows, unfinished
     from trainstation.bench.session.session import Session
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
@@ -18,7 +18,7 @@ from trainstation.bench.records.rows import Env, Speed, environment
 from trainstation.bench.records.writer import OutputError
 from trainstation.bench.speed import display
 from trainstation.bench.speed.cases import Case, Shapes, cut
-from trainstation.bench.speed.entrants import CHECKED, Parity, bare, draw, link, state_bytes
+from trainstation.bench.speed.entrants import CHECKED, Parity, admit, bare, draw, link, state_bytes
 from trainstation.bench.speed.probe import probes
 from trainstation.bench.speed.roof import judge
 from trainstation.bench.speed.timing import Contender, Flush, Timing, measure
@@ -52,10 +52,9 @@ class Race:
     def __init__(
         self,
         out: Output,
-        entrants: Sequence[Entrant],
+        names: Iterable[str],
         cases: Sequence[Case],
         *,
-        absent: Mapping[str, str],
         seconds: float,
         rounds: int | None = None,
     ) -> None:
@@ -63,15 +62,17 @@ class Race:
 
         Args:
             out: where words and rows go.
-            entrants: who is timed.
+            names: who is timed, with options as `NAME:key=value`.
             cases: on what.
-            absent: who is not there, and why.
             seconds: for all cases together; what one leaves is shared by those to come.
             rounds: samples of each on each case, instead of what fits into the time.
 
+        Raises:
+            ValueError: see `admit`.
+
         """
-        self._out, self._entrants, self._cases, self._absent = out, entrants, cases, absent
-        self._seconds, self._rounds = seconds, rounds
+        self._out, self._cases, self._seconds, self._rounds = out, cases, seconds, rounds
+        self._entrants, self._absent = admit(names)
         self._parities: dict[tuple[str, Shapes, int], Parity] = {}
         self._others = Others()
         self._flush = Flush() if any(case.mode == "cold" for case in cases) else None
