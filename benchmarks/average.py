@@ -9,9 +9,9 @@ import click
 import numpy as np
 
 import trainstation as ts
-from trainstation.bench import stats
-from trainstation.bench.speed.cases import size_name
+from trainstation.bench import machine, stats
 from trainstation.bench.speed.timing import Contender, measure
+from trainstation.bench.words import ratio, size_name
 
 SIZES = (2**10, 2**17, 2**20, 2**24)
 SECONDS = 5.0  # for each size
@@ -63,9 +63,7 @@ def _torchs(elements: int, threads: int) -> Callable[[], None]:
 @click.option("--threads", type=click.IntRange(min=1), default=ts.get_num_threads, help="Of both libraries.")
 def main(threads: int) -> None:
     """AdamW's step without an average, and how many times as long it takes with an EMA of the weights."""
-    former = ts.get_num_threads()
-    ts.set_num_threads(threads)
-    try:
+    with machine.threads(threads):
         for elements in SIZES:
             contenders = [Contender(name, _ours(elements, name)) for name in ("without", "in the step", "after it")]
             if find_spec("torch"):
@@ -74,8 +72,5 @@ def main(threads: int) -> None:
             plain = timings.pop("without").samples
             words = [f"{size_name(elements):5} {threads} threads {stats.interval(plain).mid / 1e3:8.1f} us"]
             for name, timing in timings.items():
-                times = stats.ratio(timing.samples, plain)
-                words.append(f"{name} {times.mid:.2f} [{times.low:.2f}, {times.high:.2f}]")
+                words.append(f"{name} {ratio(stats.ratio(timing.samples, plain))}")
             click.echo(", ".join(words))
-    finally:
-        ts.set_num_threads(former)

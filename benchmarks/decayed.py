@@ -9,9 +9,11 @@ import click
 import numpy as np
 
 from trainstation import kernels
-from trainstation.bench import stats
+from trainstation.bench import machine, stats
 from trainstation.bench.speed.entrants import link
+from trainstation.bench.speed.probe import under
 from trainstation.bench.speed.timing import Contender, measure
+from trainstation.bench.words import ratio
 from trainstation.create import parse
 
 RULES = ("adam", "adamw:amsgrad=True", "sgd:momentum=0.9", "rmsprop:centered=True,momentum=0.9")
@@ -25,25 +27,18 @@ def _step(rule: str, size: float, isa: str) -> Callable[[], None]:
     rng = np.random.default_rng(0)
     values = rng.standard_normal(ELEMENTS, np.float32)
     optimizer = parse(rule).make(link([values], [(size * rng.standard_normal(ELEMENTS)).astype(np.float32)]))
-    _under(isa, optimizer.step)
+    under(isa, optimizer.step)
     for states in optimizer.state.values():
         for state in states.values():
             if size == 0 and state.ndim:
                 state[...] = np.finfo(np.float32).tiny  # the next step takes it below the normal numbers
-    return partial(_under, isa, optimizer.step)
-
-
-def _under(isa: str, step: Callable[[], object]) -> None:
-    with kernels.use(isa):
-        step()
+    return partial(under, isa, optimizer.step)
 
 
 @click.command("decayed")
 def main() -> None:
     """One step with usual gradients, decayed moments and vanishing gradients, by instruction set."""
-    threads = kernels.get_num_threads()
-    kernels.set_num_threads(1)
-    try:
+    with machine.threads(1):
         for rule in RULES:
             for isa in kernels.isas():
                 timings = measure(
@@ -52,8 +47,5 @@ def main() -> None:
                 usual = timings.pop("usual").samples
                 words = [f"{rule:36} {isa:7} {stats.interval(usual).mid / 1e3:6.1f} us"]
                 for name, timing in timings.items():
-                    times = stats.ratio(timing.samples, usual)
-                    words.append(f"{name} {times.mid:.2f} [{times.low:.2f}, {times.high:.2f}] times that")
+                    words.append(f"{name} {ratio(stats.ratio(timing.samples, usual))} times that")
                 print(", ".join(words))
-    finally:
-        kernels.set_num_threads(threads)

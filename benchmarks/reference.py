@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import lzma
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,14 +19,13 @@ from trainstation.bench.problems import find_problems
 from trainstation.bench.protocol.plan import PROFILES, Plan, asked_for, choose
 from trainstation.bench.records import rows
 from trainstation.bench.records.ledger import Ledger
-from trainstation.bench.records.output import Output
+from trainstation.bench.records.output import Output, stem
 from trainstation.bench.report import page
 from trainstation.bench.session.resume import known_rows, unfinished
 from trainstation.bench.session.session import Session
 from trainstation.bench.speed.cases import make_cases
+from trainstation.bench.speed.race import Race
 from trainstation.bench.verdicts.cells import current
-from trainstation.cli.common import stem
-from trainstation.cli.speed import race
 from trainstation.registry.lookup import find_optimizer
 
 OUT = Path(__file__).parent / "reference"
@@ -74,6 +72,7 @@ def main(jobs: int, out: Path) -> None:
     # In this process, for in those of trials the controls are not registered.
     _run(replace(standard, names=(IDLE, BROKEN), tracks=("default",)), out, 1)
     _run(replace(standard, names=(BROKEN,), tracks=("tuned",)), out, 1)
-    with suppress(click.exceptions.Exit):  # a step that is not as exact as it should be has a row that says so
-        race(ours, make_cases(SIZES, SHAPES, (1,), ["warm"], "float32"), SECONDS, None, out, as_json=False)
+    cases = make_cases(SIZES, SHAPES, (1,), ["warm"], "float32")
+    # A step that is not as exact as it should be has a row that says so.
+    Race(Output(stem(out, "speed"), None), ours, cases, seconds=SECONDS).run()
     _pack(out)

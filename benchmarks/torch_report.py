@@ -8,6 +8,7 @@ from itertools import groupby
 from operator import attrgetter
 
 from trainstation.bench import stats
+from trainstation.bench.words import DASH, ratio
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,7 @@ def judge(part: str, rule: str, case: str, kind: str, speed: stats.Interval) -> 
 
 
 def _speed(row: Row | None) -> str:
-    return "-" if row is None or row.speed is None else "{1:.2f} [{0:.2f}, {2:.2f}]".format(*row.speed)
+    return ratio(None if row is None else row.speed, DASH)
 
 
 def _verdicts(rows: Sequence[Row]) -> str:

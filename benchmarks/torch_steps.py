@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Callable, Sequence
+from contextlib import redirect_stdout
 from dataclasses import asdict
 from fnmatch import fnmatch
 from functools import partial
@@ -23,8 +25,8 @@ import click
 
 from benchmarks.torch_report import Row, endings, reasons, step_head, step_line, train_head, train_lines
 from trainstation.bench import machine
-from trainstation.bench.speed.cases import Case, make_cases, size_name
-from trainstation.cli.common import output
+from trainstation.bench.speed.cases import Case, make_cases, parse_threads
+from trainstation.bench.words import size_name
 
 if TYPE_CHECKING:
     from benchmarks.torch_models import Model
@@ -39,11 +41,10 @@ QUICK = 5  # times as quick
 
 
 def _threads(_: click.Context, __: click.Parameter, text: str) -> list[int]:
-    counts = [word.strip() for word in text.split(",")]
-    if not all(count.isdecimal() and int(count) for count in counts):
-        msg = f"{text!r} are no numbers of threads; write 1 or 1,2"
-        raise click.BadParameter(msg)
-    return list(dict.fromkeys(map(int, counts)))
+    try:
+        return parse_threads(text)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
 
 
 @click.command("torch")
@@ -83,10 +84,10 @@ def main(
         compile_seconds = 0.0 if quick else COMPILE_SECONDS
     say = partial(click.echo, err=True)
     plan = Plan(rule, absent(rule, compile_seconds), compile_seconds, QUICK if quick else 1, say)
+    tell = partial(click.echo, file=sys.stdout)
     # DeepSpeed speaks on stdout. torch.compile begins with an empty cache, and waits for no other process's locks.
-    with output(as_json=True) as stdout, TemporaryDirectory() as cache:
+    with redirect_stdout(sys.stderr), TemporaryDirectory() as cache:
         os.environ["TORCHINDUCTOR_CACHE_DIR"] = cache
-        tell = partial(click.echo, file=stdout)
         rows = _step_part(plan, cases, tell, as_json=as_json)
         rows += _train_part(plan, models, threads, tell, as_json=as_json)
         if not as_json:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import gc
 import json
 import sys
 from collections.abc import Callable, Sequence
@@ -19,6 +20,7 @@ import trainstation as ts
 from benchmarks.train_models import MODELS, Model
 from trainstation.bench import stats
 from trainstation.bench.speed.timing import Contender, measure
+from trainstation.gradtrack import Node
 
 STEPS = 20  # over which the losses must agree
 CLOSE = 1e-4  # relative
@@ -93,13 +95,14 @@ class Ours:
 
     def operations(self) -> int:
         """Count the operations that one step records."""
-        seen, waiting = set(), [self.forward()._node]
-        while waiting:
-            node = waiting.pop()
-            if node not in seen:
-                seen.add(node)
-                waiting += [parent for parent in node.parents if hasattr(parent, "vjp")]
-        return len(seen)
+        before = _nodes()
+        _loss, after = self.forward(), _nodes()  # the loss holds its nodes while they are counted
+        return after - before
+
+
+def _nodes() -> int:
+    """Count the recorded operations that are alive."""
+    return sum(isinstance(each, Node) for each in gc.get_objects())
 
 
 class Torchs:

@@ -12,6 +12,7 @@ import trainstation as ts
 from trainstation.bench.problems import Problem
 from trainstation.bench.protocol.trial import Job, run_trial
 from trainstation.bench.stats import Interval
+from trainstation.bench.verdicts.cells import cells
 from trainstation.bench.verdicts.claims import LIMIT, Claim, log_ratios, paired, said, unpaired, versus
 
 INF = math.inf
@@ -131,7 +132,7 @@ def test_who_solves_nothing_is_never_better(times):
 def test_seeds_that_only_one_has_are_dropped():
     table = {"a": {"x": [1, 2, 3, 4, 5, 6]}, "b": {"x": [5, 5]}}
     rows = trials(table) + trials({"a": {"y": [8, 10, 12, 14, 100, 100]}}, first=2) + trials({"b": {"z": [1, 1]}})
-    found = versus(rows, "x", "y", "default")
+    found = versus(cells(rows), "x", "y", "default")
     assert found.paired
     assert (found.steps.pairs, found.steps.verdict) == (4, "too few")
     [duel] = found.duels
@@ -141,13 +142,13 @@ def test_seeds_that_only_one_has_are_dropped():
 
 def test_without_a_common_seed_all_trials_are_compared():
     rows = trials({"a": {"x": [1, 2, 3, 4, 5]}}) + trials({"a": {"y": [8, 10, 12, 14, 100]}}, first=5)
-    found = versus(rows, "x", "y", "default")
+    found = versus(cells(rows), "x", "y", "default")
     assert not found.paired
     assert (found.steps.verdict, found.secs.verdict, found.steps.pairs) == ("better", "faster", 10)
     assert found.steps.p == pytest.approx(2 / math.comb(10, 5), abs=0.003)
     start = "x against y, default, 10 trials (no seed in common) on 1 problem: in steps to the target better, "
     assert found.sentence.startswith(start)
-    back = versus(rows, "y", "x", "default")
+    back = versus(cells(rows), "y", "x", "default")
     assert (back.steps.verdict, back.secs.verdict) == ("worse", "slower")
     assert back.steps.speedup.mid == pytest.approx(1 / found.steps.speedup.mid)
 
@@ -155,7 +156,7 @@ def test_without_a_common_seed_all_trials_are_compared():
 def test_steps_and_seconds_are_told_apart():
     rows = [trial("a", "x", seed, 10, secs=4.0) for seed in range(6)]
     rows += [trial("a", "y", seed, 20, secs=2.0 + seed % 2 * 6) for seed in range(6)]
-    found = versus(rows, "x", "y", "default")
+    found = versus(cells(rows), "x", "y", "default")
     assert (found.steps.verdict, found.secs.verdict) == ("better", "tie")
     assert "in steps to the target better, 2 times as fast [2, 2], p = 0.031; in seconds a tie, " in found.sentence
     assert [line.split() for line in str(found).splitlines()[1:-1]] == [["a", "6", "10", "20", "4", "5"]]
@@ -164,7 +165,7 @@ def test_steps_and_seconds_are_told_apart():
 def test_without_trials_or_without_a_target_there_is_nothing_to_say():
     untargeted = [trial("a", name, seed, INF, target=None) for name in "xy" for seed in range(9)]
     for rows in ([], untargeted):
-        found = versus(rows, "x", "y", "default")
+        found = versus(cells(rows), "x", "y", "default")
         assert (found.duels, found.steps.verdict) == ([], "too few")
         assert str(found) == "x against y, default, 0 pairs of trials on 0 problems: too few to tell."
 
@@ -233,7 +234,7 @@ def test_adam_against_adam_is_a_tie(by_pairs):
         two = named(rows, "two", chosen[5:])
         if not by_pairs:
             two = [dataclasses.replace(row, seed=row.seed + 5) for row in two]
-        found = versus(named(rows, "one", chosen[:5]) + two, "one", "two", "default")
+        found = versus(cells(named(rows, "one", chosen[:5]) + two), "one", "two", "default")
         assert found.paired == by_pairs
         verdicts.append(found.steps.verdict)
     assert set(verdicts) <= {"better", "worse", "tie"}
@@ -248,6 +249,6 @@ def test_a_crippled_adam_is_worse(by_pairs):
         seeds = random.permutation(20)
         theirs = seeds[:5] if by_pairs else seeds[5:10]
         other = [dataclasses.replace(row, seed=row.seed + 5 * (not by_pairs)) for row in named(good, "adam", theirs)]
-        found = versus(named(bad, "bad", seeds[:5]) + other, "bad", "adam", "default")
+        found = versus(cells(named(bad, "bad", seeds[:5]) + other), "bad", "adam", "default")
         worse += found.steps.verdict == "worse"
     assert worse >= 45

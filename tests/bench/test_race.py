@@ -16,9 +16,10 @@ import trainstation as ts
 from trainstation.bench import OUT, machine
 from trainstation.bench.records.rows import Speed
 from trainstation.bench.speed import entrants, race
-from trainstation.bench.speed.cases import cut, make_cases, parse_sizes, size_name
+from trainstation.bench.speed.cases import cut, make_cases, parse_sizes
 from trainstation.bench.speed.entrants import Parity, family
 from trainstation.bench.speed.probe import Bandwidth, Probe, probes
+from trainstation.bench.words import size_name
 from trainstation.cli import main
 from trainstation.create import parse
 

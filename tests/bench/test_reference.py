@@ -35,12 +35,17 @@ def trials():
     return ledger().trials
 
 
+@cache
+def known():
+    return cells(trials())
+
+
 def finals(problem, optimizer, track="tuned"):
-    return cells(trials(), track)[problem, optimizer].finals
+    return known()[track][problem, optimizer].finals
 
 
 def of(track):
-    return {each.optimizer: each for each in standings(trials(), track)}
+    return {each.optimizer: each for each in standings(known(), track)}
 
 
 def test_the_rows_are_of_the_code_as_it_is():
@@ -64,7 +69,7 @@ def test_all_optimizers_are_there_with_as_many_trials():
     assert len(names) == 26
     count = {"default": STANDARD.seeds, "tuned": STANDARD.seeds, "tuning": STANDARD.trials}
     for track, each in count.items():
-        found = cells(trials(), track)
+        found = known()[track]
         for problem in problems:
             for name in names:
                 assert len(found[problem, name].trials) == each, (problem, name, track)
@@ -84,7 +89,7 @@ def test_who_never_moves_solves_nothing():
     assert idle.n > 0
     assert (idle.solved, idle.score_steps, idle.score_secs) == (0, 0, 0)
     for problem in {trial.problem for trial in trials()}:
-        points = [point for trial in cells(trials(), "default")[problem, IDLE].trials for point in trial.points]
+        points = [point for trial in known()["default"][problem, IDLE].trials for point in trial.points]
         assert len({(point.seed, point.val_metric) for point in points}) == STANDARD.seeds
 
 
@@ -92,7 +97,7 @@ def test_a_broken_adam_ranks_below():
     """With equal tuning. As registered it is ahead: Adam's rate of 0.001 is too low for all these budgets, and steps
     that are not corrected are up to three times as long.
     """
-    claim = versus(trials(), BROKEN, "adamw", "tuned")
+    claim = versus(known(), BROKEN, "adamw", "tuned")
     assert claim.steps.verdict == "worse", claim.sentence
     standing = of("tuned")
     assert standing[BROKEN].score_steps < min(standing["adam"].score_steps, standing["adamw"].score_steps)

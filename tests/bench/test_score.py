@@ -28,13 +28,13 @@ def tables(least=1):
 
 def test_the_last_of_several_rows_counts():
     rows = [trial("a", "x", 1, 30), trial("a", "x", 0, 10), trial("a", "x", 0, 20)]
-    cell = cells(rows, "default")["a", "x"]
+    cell = cells(rows)["default"]["a", "x"]
     assert (cell.seeds, cell.steps.tolist(), cell.secs.tolist()) == ((0, 1), [20, 30], [0.2, 0.3])
 
 
 @pytest.mark.parametrize("status", ["diverged", "error"])
 def test_what_has_failed_has_reached_nothing(status):
-    cell = cells([replace(trial("a", "x", 0, 10), status=status, final=None)], "default")["a", "x"]
+    cell = cells([replace(trial("a", "x", 0, 10), status=status, final=None)])["default"]["a", "x"]
     assert (cell.steps.tolist(), cell.secs.tolist()) == ([INF], [INF])
     assert np.isnan(cell.finals).all()
 
@@ -79,49 +79,49 @@ def test_profiles_and_scores_by_hand():
         "at once": {"x": [0, 0, 0], "y": [1, 1, 1]},
     })  # fmt: skip
     rows += [trial("no target", "x", 0, INF, target=None)]
-    assert heat(rows, "default", "steps") == {
+    assert heat(cells(rows), "default", "steps") == {
         "a": {"x": 10, "y": 20},
         "b": {"x": INF, "y": 30},
         "nobody": {"x": INF, "y": INF},
         "at once": {"x": 0, "y": 1},
     }
-    found = profiles(rows, "default", "steps")
+    found = profiles(cells(rows), "default", "steps")
     assert found["x"][0].tolist() == found["y"][0].tolist() == [1, 2, 4]
     assert found["x"][1].tolist() == [0.5, 0.5, 0.5]
     assert found["y"][1].tolist() == [0.25, 0.5, 0.5]
-    assert scores(rows, "default", "steps") == pytest.approx({"x": 2 / 4, "y": 1.5 / 4})
+    assert scores(cells(rows), "default", "steps") == pytest.approx({"x": 2 / 4, "y": 1.5 / 4})
 
 
 @given(tables())
 def test_a_score_is_the_area_under_the_profile(table):
     rows = trials(table)
-    for name, (taus, shares) in profiles(rows, "default", "steps").items():
+    for name, (taus, shares) in profiles(cells(rows), "default", "steps").items():
         area = (np.diff(np.log(taus)) * shares[:-1]).sum() / math.log(4)
-        assert scores(rows, "default", "steps")[name] == pytest.approx(area)
+        assert scores(cells(rows), "default", "steps")[name] == pytest.approx(area)
 
 
 @given(tables(), st.floats(0.01, 100))
 def test_the_unit_of_time_says_nothing(table, unit):
     rows = trials(table)
     scaled = [replace(row, secs_to_target=row.secs_to_target and row.secs_to_target * unit) for row in rows]
-    known = scores(rows, "default", "secs")
-    assert scores(scaled, "default", "secs") == pytest.approx(known)
-    assert known == pytest.approx(scores(rows, "default", "steps"))  # a step takes as long for all here
+    known = scores(cells(rows), "default", "secs")
+    assert scores(cells(scaled), "default", "secs") == pytest.approx(known)
+    assert known == pytest.approx(scores(cells(rows), "default", "steps"))  # a step takes as long for all here
 
 
 @given(tables(), st.data())
 def test_a_miss_more_never_raises_a_score(table, data):
     problem, seed = data.draw(st.sampled_from(sorted(table))), data.draw(st.integers(0, 1))
-    before = scores(trials(table), "default", "steps")["x"]
+    before = scores(cells(trials(table)), "default", "steps")["x"]
     table[problem]["x"][seed] = INF
-    assert scores(trials(table), "default", "steps")["x"] <= before
+    assert scores(cells(trials(table)), "default", "steps")["x"] <= before
 
 
 @given(tables())
 def test_who_solves_nothing_scores_nothing_and_is_never_better(table):
     nothing = {problem: row | {"x": [INF, INF]} for problem, row in table.items()}
     rows = trials(nothing, secs=None)
-    [stands] = [each for each in standings(rows, "default", reference="y") if each.optimizer == "x"]
+    [stands] = [each for each in standings(cells(rows), "default", reference="y") if each.optimizer == "x"]
     assert (stands.solved, stands.score_steps, stands.score_secs) == (0, 0, 0)
     assert stands.verdict_steps != "better"
     assert stands.verdict_secs != "faster"
@@ -134,7 +134,7 @@ def test_standings():
     times = {"adamw": [20, 22, 24, 26, 28, 30], "fast": [10, 11, 12, 13, 14, 15], "slow": [40, 50, INF, 60, INF, 70]}
     rows = trials({"a": times, "b": times})
     rows += [replace(trial("a", "nan", 0, INF), status="diverged", reason="non-finite", final=None, step_us=None)]
-    fast, adamw, *rest = standings(rows, "default")
+    fast, adamw, *rest = standings(cells(rows), "default")
     assert (fast.optimizer, fast.n, fast.problems, fast.of_problems, fast.solved) == ("fast", 12, 2, 2, 1)
     assert (fast.score_steps, fast.verdict_steps, fast.verdict_secs, fast.pairs) == (1, "better", "faster", 12)
     assert fast.speedup_steps == pytest.approx((2, 2, 2))
@@ -156,17 +156,17 @@ def test_standings():
 def test_the_reference_is_tuned_where_there_is_such_a_one(tuned, reference, verdict):
     rows = trials({problem: {"adamw": [40, 50, 60], "x": [40, 50, 60]} for problem in "ab"})
     rows += trials({problem: {name: [10, 11, 12] for name in tuned} for problem in "ab"}, track="tuned")
-    for each in standings(rows, "default"):
+    for each in standings(cells(rows), "default"):
         own = each.optimizer == "adamw" and reference.endswith("default")
         assert (each.reference, each.verdict_steps) == (reference, "reference" if own else verdict)
 
 
 def test_without_a_reference_or_targets_standings_say_less():
-    [alone] = standings(trials({"a": {"x": [1, 2]}}), "default")
+    [alone] = standings(cells(trials({"a": {"x": [1, 2]}})), "default")
     assert (alone.reference, alone.verdict_steps, alone.speedup_steps, alone.solved) == ("", "", None, 1)
-    [aimless] = standings([trial("a", "x", 0, INF, target=None)], "default")
+    [aimless] = standings(cells([trial("a", "x", 0, INF, target=None)]), "default")
     assert (aimless.n, aimless.problems, aimless.solved, aimless.score_steps) == (0, 1, None, None)
-    assert standings([], "default") == []
+    assert standings(cells([]), "default") == []
 
 
 # What a search says
@@ -195,7 +195,7 @@ def tuning(finals, rates, reached=(), **options):
     ],
 )
 def test_sensitivity_to_the_rate(finals, reached, decades, share, edge):
-    [found] = sensitivity(tuning(finals, [1e-4, 1e-3, 1e-2, 1e-1, 1], reached), {"x": {"lr": (1e-4, 1.0)}})
+    [found] = sensitivity(cells(tuning(finals, [1e-4, 1e-3, 1e-2, 1e-1, 1], reached)), {"x": {"lr": (1e-4, 1.0)}})
     assert found.decades == pytest.approx(decades)
     assert (found.n, found.reached, bool(found.edges)) == (5, share, edge)
     assert [point.final for point in found.points] == finals
@@ -204,14 +204,14 @@ def test_sensitivity_to_the_rate(finals, reached, decades, share, edge):
 
 
 def test_a_search_in_which_nothing_trains_has_no_best_point():
-    [found] = sensitivity(tuning([None, None], [0.1, 0.2], status="diverged"), {"x": {"lr": (0.1, 1.0)}})
+    [found] = sensitivity(cells(tuning([None, None], [0.1, 0.2], status="diverged")), {"x": {"lr": (0.1, 1.0)}})
     assert (found.best, found.decades, found.edges, found.reached) == (None, None, [], 0)
-    assert expected_best(tuning([None, None], [0.1, 0.2])) == {}
+    assert expected_best(cells(tuning([None, None], [0.1, 0.2]))) == {}
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=6), st.booleans())
 def test_the_expected_best_is_the_mean_over_all_sets(finals, lower):
-    [found] = expected_best(tuning(finals, [0.1] * len(finals), lower_is_better=lower)).values()
+    [found] = expected_best(cells(tuning(finals, [0.1] * len(finals), lower_is_better=lower))).values()
     best = min if lower else max
     means = [
         np.mean([best(some) for some in itertools.combinations(finals, k)]) for k in range(1, len(finals) + 1)
@@ -221,7 +221,7 @@ def test_the_expected_best_is_the_mean_over_all_sets(finals, lower):
 
 def test_of_steps_the_median_is_expected_as_misses_are_infinite():
     rows = tuning([0.9, 0.4, 0.4], [0.1] * 3, reached=[0])
-    assert expected_best(rows, "steps")["a", "x"].tolist() == [INF, 10, 10]
+    assert expected_best(cells(rows), "steps")["a", "x"].tolist() == [INF, 10, 10]
 
 
 # Sentences
@@ -232,7 +232,7 @@ def test_sentences():
     rows = trials({problem: {"adamw": base, "lion": [s / 2 for s in base], "sgd": [INF] * 6} for problem in "ab"})
     rows += [replace(trial("a", "nan", seed, INF), status="error", reason="broken") for seed in range(6)]
     others = " (3 optimizers compared, 0 ties; n = 6 to 12 pairs of trials each)."
-    assert verdict_sentences(standings(rows, "default"), "default") == [
+    assert verdict_sentences(standings(cells(rows), "default"), "default") == [
         "Scores in steps to the target, of 4 optimizers (default, 2 problems, 42 trials): lion 1.00, adamw 0.50.",
         "Better than adamw, default, in steps to the target: lion 2 times as fast [2, 2], p < 0.001" + others,
         "Faster than adamw, default, in seconds: lion 2 times as fast [2, 2], p < 0.001" + others,
@@ -243,11 +243,11 @@ def test_sentences():
 
 def test_a_tie_is_said_as_one():
     base = [20, 22, 24, 26, 28, 30]
-    found = verdict_sentences(standings(trials({"a": {"adamw": base, "x": base[::-1]}}), "default"), "default")
+    found = verdict_sentences(standings(cells(trials({"a": {"adamw": base, "x": base[::-1]}})), "default"), "default")
     assert found[1] == (
         "No optimizer is better than adamw, default, beyond noise in steps to the target:"
         " 1 optimizer compared, 1 tie; n = 6 pairs of trials each."
     )
-    few = verdict_sentences(standings(trials({"a": {"adamw": [1, 2], "x": [1, 2]}}), "default"), "default")
+    few = verdict_sentences(standings(cells(trials({"a": {"adamw": [1, 2], "x": [1, 2]}})), "default"), "default")
     assert few[1].startswith("There are too few trials to say whether any optimizer is better than adamw")
     assert verdict_sentences([], "tuned") == ["No trial of the track tuned has a target: there is nothing to score."]

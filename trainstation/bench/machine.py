@@ -1,13 +1,17 @@
-"""What the machine says of itself: its processor, its caches, and who else is at work on it."""
+"""The machine: its processor, its caches, who else is at work on it, and how many threads we use."""
 
 from __future__ import annotations
 
 import os
 import platform
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["Others", "cache_sizes", "cores", "cpu_model", "huge_pages", "last_level_bytes"]
+from trainstation import kernels
+
+__all__ = ["Others", "cache_sizes", "cores", "cpu_model", "huge_pages", "last_level_bytes", "threads"]
 
 CPUS = Path("/sys/devices/system/cpu")
 UNITS = {"K": 2**10, "M": 2**20, "G": 2**30}
@@ -35,6 +39,20 @@ def cpu_model() -> str:
 def cores() -> int:
     """Return how many processors this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@contextmanager
+def threads(count: int) -> Iterator[None]:
+    """Let our kernels, and every pool of OpenMP and BLAS that is loaded, use so many threads."""
+    from threadpoolctl import threadpool_limits  # of the extra `bench`, which asking for `cores` does not need
+
+    before = kernels.get_num_threads()
+    kernels.set_num_threads(count)
+    try:
+        with threadpool_limits(count):
+            yield
+    finally:
+        kernels.set_num_threads(before)
 
 
 def _caches(cpus: str) -> dict[tuple[str, str], int]:

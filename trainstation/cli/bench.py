@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +20,6 @@ from trainstation.cli.common import (
     needs_the_extra,
     out_folder,
     output,
-    stem,
 )
 from trainstation.registry import lookup
 
@@ -34,7 +32,6 @@ __all__ = ["bench", "tune"]
 
 TRACKS = {"default": ("default",), "tuned": ("tuned",), "both": ("default", "tuned")}
 
-names_argument = click.argument("names", nargs=-1, metavar="[NAME]...", shell_complete=complete_name)
 problem_option = click.option("--problem", metavar="GLOB", help="What to train.  [default: the profile's problems]")
 seeds_option = click.option("--seeds", type=click.IntRange(min=1), help="Seeds of each optimizer.")
 trials_option = click.option("--trials", type=click.IntRange(min=1), help="Points of each search box.")
@@ -48,8 +45,21 @@ fresh_option = click.option("--fresh", is_flag=True, help="Run what there are ro
 quiet_option = click.option("-q", "--quiet", is_flag=True, help="Show the result only.")
 
 
+@dataclass(frozen=True)
+class Asked:
+    """What both commands are asked for, beside their plans; the fields are their parameters."""
+
+    names: tuple[str, ...]
+    problem: str | None
+    jobs: int
+    fresh: bool
+    quiet: bool
+    out: Path
+    as_json: bool
+
+
 @click.command()
-@names_argument
+@click.argument("names", nargs=-1, metavar="[NAME]...", shell_complete=complete_name)
 @problem_option
 @click.option(
     "--profile",
@@ -68,22 +78,14 @@ quiet_option = click.option("-q", "--quiet", is_flag=True, help="Show the result
 @quiet_option
 @out_folder
 @as_json
-@click.pass_context
 def bench(
-    context: click.Context,
-    names: tuple[str, ...],
-    problem: str | None,
     profile: str,
     track: str | None,
     epochs: int | None,
     seeds: int | None,
     trials: int | None,
     schedule: str | None,
-    jobs: int,
-    fresh: bool,
-    quiet: bool,
-    out: Path,
-    as_json: bool,
+    **asked: Any,
 ) -> None:
     """Train the same models on real data with the optimizers NAME..., and compare.
 
@@ -106,7 +108,7 @@ def bench(
         # A rate that falls needs to know when: it is for trials of a number of steps that the protocol sets.
         schedule=schedule or (standard if track or trials else plan).schedule,
     )
-    _run(context, names, plan, problem, jobs, by_clock, fresh, quiet, out, as_json)
+    _run(Asked(**asked), plan, by_clock=by_clock)
 
 
 @click.command()
@@ -120,20 +122,7 @@ def bench(
 @quiet_option
 @out_folder
 @as_json
-@click.pass_context
-def tune(
-    context: click.Context,
-    names: tuple[str, ...],
-    problem: str | None,
-    seeds: int | None,
-    trials: int | None,
-    schedule: str | None,
-    jobs: int,
-    fresh: bool,
-    quiet: bool,
-    out: Path,
-    as_json: bool,
-) -> None:
+def tune(seeds: int | None, trials: int | None, schedule: str | None, **asked: Any) -> None:
     """Search the hyper-parameters of NAME... on each problem: its declared box, as many points for everyone.
 
     The best point is trained again with seeds that the search has not seen. A best point at the edge of its box is
@@ -150,38 +139,29 @@ def tune(
         trials=trials or plan.trials,
         schedule=schedule or plan.schedule,
     )
-    session = _run(context, names, plan, problem, jobs, False, fresh, quiet, out, as_json)
+    session = _run(Asked(**asked), plan)
     for line in session.best_points():
-        click.echo(line, err=as_json)
+        click.echo(line, err=asked["as_json"])
 
 
-def _run(
-    context: click.Context,
-    names: Sequence[str],
-    plan: Plan,
-    pattern: str | None,
-    jobs: int,
-    by_clock: bool,
-    fresh: bool,
-    quiet: bool,
-    out: Path,
-    as_json: bool,
-) -> Session:
+def _run(asked: Asked, plan: Plan, *, by_clock: bool = False) -> Session:
     """Run a plan; end with the exit code 3 if an optimizer that was named cannot train."""
     from trainstation.bench.protocol.plan import asked_for, choose, share
-    from trainstation.bench.records.output import Output
+    from trainstation.bench.records.output import Output, stem
     from trainstation.bench.session.resume import known_rows, unfinished
     from trainstation.bench.session.session import Session
 
-    with output(as_json) as stdout:
+    context, names, out = click.get_current_context(), asked.names, asked.out
+    with output(asked.as_json) as stdout:
         for name in names:
             look_up(name)
         chosen = list(dict.fromkeys(map(lookup.label_of, names))) or choose()
-        problems, jobs = _problems(pattern, plan), min(jobs, machine.cores())
+        problems, jobs = _problems(asked.problem, plan), min(asked.jobs, machine.cores())
         plan = share(plan, chosen, len(problems), jobs) if by_clock else replace(plan, names=tuple(chosen))
-        begun = None if fresh else unfinished(out, asked_for(plan, problems))
-        known = begun.ledger if begun and by_clock else (None if fresh or by_clock else known_rows(out))
-        shown = Output(begun.stem if begun else stem(out, "bench"), stdout if as_json else None, quiet=quiet)
+        begun = None if asked.fresh else unfinished(out, asked_for(plan, problems))
+        known = begun.ledger if begun and by_clock else (None if asked.fresh or by_clock else known_rows(out))
+        place = begun.stem if begun else stem(out, "bench")
+        shown = Output(place, stdout if asked.as_json else None, quiet=asked.quiet)
         session = Session(shown, plan, problems, jobs, known=known, named=names, options=_options(context))
         with endings(out, session.interrupted):
             session.run()

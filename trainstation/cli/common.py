@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import glob
-import os
 import sys
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, redirect_stdout
-from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
-from uuid import uuid4
 
 import click
 
@@ -34,7 +31,6 @@ __all__ = [
     "out_folder",
     "output",
     "plain",
-    "stem",
 ]
 
 as_json = click.option("--json", "as_json", is_flag=True, help="JSON on stdout, and nothing else there.")
@@ -109,13 +105,6 @@ def needs_the_extra(command: str) -> None:
             'pip install -e ".[bench]"'
         )
         raise Failure(text)
-
-
-def stem(out: Path, command: str) -> Path:
-    """Return where a run's files go; the process tells apart two that start in the same second."""
-    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-    made = out / f"{command}-{stamp}-{os.getpid()}"
-    return made if not made.with_suffix(".jsonl").exists() else made.with_name(f"{made.name}-{uuid4().hex[:4]}")
 
 
 @contextmanager

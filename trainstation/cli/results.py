@@ -71,6 +71,7 @@ def compare(a: str, b: str, track: str | None, out: Path, as_json: bool) -> None
     if names is None:
         _changes(a, b, out, as_json)
         return
+    from trainstation.bench.verdicts.cells import cells
     from trainstation.bench.verdicts.claims import versus
 
     trials = _ledger(out).trials
@@ -80,7 +81,7 @@ def compare(a: str, b: str, track: str | None, out: Path, as_json: bool) -> None
     if missing:
         text = f"{out} has no {track} trials of {' or '.join(missing)}; trainstation bench {' '.join(names)} makes some"
         raise Failure(text)
-    found = versus(trials, *names, track)
+    found = versus(cells(trials), *names, track)
     click.echo(json.dumps(jsonable(found), allow_nan=False) if as_json else str(found))
 
 

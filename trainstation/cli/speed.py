@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from trainstation.bench import machine
-from trainstation.bench.speed.cases import SHAPES, Case, make_cases, parse_sizes
-from trainstation.cli.common import Failure, as_json, endings, look_up, needs_the_extra, out_folder, output, stem
+from trainstation.bench.speed.cases import SHAPES, make_cases, parse_sizes, parse_threads
+from trainstation.cli.common import Failure, as_json, endings, look_up, needs_the_extra, out_folder, output
 
-if TYPE_CHECKING:
-    from trainstation.create import Entrant
-
-__all__ = ["race", "speed"]
+__all__ = ["speed"]
 
 # What `trainstation speed` times without options, in about so many seconds on 2 cores.
 SECONDS = 120.0
@@ -44,11 +39,10 @@ def _shapes(_: click.Context, __: click.Parameter, text: str | None) -> list[str
 
 
 def _threads(_: click.Context, __: click.Parameter, text: str | None) -> list[int]:
-    counts = _words(f"1,{machine.cores()}" if text is None else text)
-    if not counts or not all(count.isdecimal() and int(count) for count in counts):
-        msg = f"{text!r} are no numbers of threads; write 1 or 1,2"
-        raise click.BadParameter(msg)
-    return list(dict.fromkeys(map(int, counts)))
+    try:
+        return parse_threads(f"1,{machine.cores()}" if text is None else text)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
 
 
 @click.command()
@@ -79,21 +73,14 @@ def speed(
     Options of an optimizer go with its name: adam:state_dtype=bfloat16. Without names: adam and all its peers, which
     the distribution trainstation-peers brings. Each is first compared with float64.
     """
-    if sizes is None and shapes is None:
-        sizes, shapes = SIZES, MODELS
-    modes = ["warm", "cold"] if mode == "both" else [mode]
-    race(names, make_cases(sizes or [], shapes or [], threads, modes, dtype), seconds, samples, out, as_json)
-
-
-def race(
-    names: Sequence[str], cases: Sequence[Case], seconds: float, samples: int | None, out: Path, as_json: bool
-) -> None:
-    """Time optimizers on cases, and end with the exit code: 1 if a check failed, 3 if one that was named cannot run."""
     needs_the_extra("speed")
-    from trainstation.bench.records.output import Output
+    from trainstation.bench.records.output import Output, stem
     from trainstation.bench.speed.entrants import family
     from trainstation.bench.speed.race import Race
 
+    if sizes is None and shapes is None:
+        sizes, shapes = SIZES, MODELS
+    cases = make_cases(sizes or [], shapes or [], threads, ["warm", "cold"] if mode == "both" else [mode], dtype)
     if not cases:
         text = "there is nothing to time on"
         raise Failure(text)
@@ -101,35 +88,16 @@ def race(
         chosen = names or family("adam")
         if len(chosen) == 1 and not names:
             click.echo("No peers: in a clone of trainstation, pip install -e plugins/trainstation-peers", err=True)
-        entrants, absent = _admit(chosen)
+        for name in chosen:
+            look_up(name.partition(":")[0])
         shown = Output(stem(out, "speed"), stdout if as_json else None)
-        run = Race(shown, entrants, cases, absent=absent, seconds=seconds, rounds=samples)
-        with endings(out, run.interrupted):
-            run.run()
-    if run.has("error") and names:
-        click.get_current_context().exit(3)
-    if run.has("invalid"):
-        click.get_current_context().exit(1)
-
-
-def _admit(names: Sequence[str]) -> tuple[list[Entrant], dict[str, str]]:
-    """Return who can take part, and who is absent, and why; fail for a name or an option that is unknown."""
-    from trainstation.create import parse
-
-    entrants, absent = {}, {}
-    for name in names:
-        look_up(name.partition(":")[0])
         try:
-            entrant = parse(name)
-            entrant.make(None)
-        except ImportError as error:
-            absent[entrant.label] = str(error)
-        except (TypeError, ValueError) as error:
-            text = f"{name}: {error}"
-            raise Failure(text) from error
-        else:
-            entrants[entrant.label] = entrant
-    if not entrants:
-        text = f"nothing to time: {'; '.join(absent.values())}"
-        raise Failure(text)
-    return list(entrants.values()), absent
+            race = Race(shown, chosen, cases, seconds=seconds, rounds=samples)
+        except ValueError as error:
+            raise Failure(str(error)) from error
+        with endings(out, race.interrupted):
+            race.run()
+    if race.has("error") and names:
+        click.get_current_context().exit(3)
+    if race.has("invalid"):
+        click.get_current_context().exit(1)

@@ -119,13 +119,14 @@ def _difference_of_arrays(found: Array, expected: Array, where: str) -> str:
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
     """Set every global generator meanwhile, and put it back."""
-    kept = np.random.get_state(), python_random.getstate(), random._shared  # noqa: NPY002  # the global one is meant
+    shared = random.generator()
+    kept = np.random.get_state(), python_random.getstate(), shared.get_state()  # noqa: NPY002  # the global one is meant
     np.random.seed(seed)  # noqa: NPY002  # likewise
     python_random.seed(seed)
-    random.manual_seed(seed)
+    shared.manual_seed(seed)
     try:
         yield
     finally:
         np.random.set_state(kept[0])  # noqa: NPY002  # likewise
         python_random.setstate(kept[1])
-        random._shared = kept[2]
+        random.set_state(kept[2])

@@ -62,6 +62,7 @@ class Job:
     seconds: float | None = None
 
 
+# `machine.threads` does so for any number; this one is part of what each row's hash is of.
 @contextmanager
 def one_thread() -> Iterator[None]:
     """Let our kernels and every pool of BLAS and OpenMP that is loaded use one thread."""

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TextIO
+from uuid import uuid4
 
 from rich.console import Console
 
 from trainstation.bench.records.rows import Row
 from trainstation.bench.records.writer import OutputError, Writer
 
-__all__ = ["Output"]
+__all__ = ["Output", "stem"]
 
 WIDTH = 160  # of tables where there is no terminal to ask
+
+
+def stem(out: Path, command: str) -> Path:
+    """Return where a run's files go; the process tells apart two that start in the same second."""
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    made = out / f"{command}-{stamp}-{os.getpid()}"
+    return made if not made.with_suffix(".jsonl").exists() else made.with_name(f"{made.name}-{uuid4().hex[:4]}")
 
 
 class _Console(Console):

@@ -11,11 +11,11 @@ import numpy as np
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from trainstation.bench import stats
-from trainstation.bench.palette import COLOURS, STYLES
+from trainstation.bench import stats, words
+from trainstation.bench.palette import lines
 from trainstation.bench.problems import Problem
 from trainstation.bench.records.rows import Trial
-from trainstation.bench.verdicts.score import Standing, standings
+from trainstation.bench.verdicts.score import Standing, Standings
 from trainstation.bench.verdicts.sentences import verdict_sentences
 
 __all__ = ["draw", "leaderboard", "sentences", "tables"]
@@ -24,26 +24,27 @@ FEW_TABLES = 6
 FEW = 30  # points that are worth a mark each
 
 
-def tables(problems: Sequence[Problem], trials: Sequence[Trial], tracks: Sequence[str]) -> Iterator[Table]:
+def tables(problems: Sequence[Problem], trials: Sequence[Trial], found: Standings) -> Iterator[Table]:
     """Yield a table of each problem and track, where these are few, then the standings, where there are targets."""
-    few = len(problems) * len(tracks) <= FEW_TABLES
+    few = len(problems) * len(found) <= FEW_TABLES
     for problem in problems if few else ():
-        for track in tracks:
+        for track in found:
             some = [trial for trial in trials if (trial.problem, trial.track) == (problem.name, track)]
             if some:
-                yield _table(problem, some, f", {track}" if len(tracks) > 1 else "")
-    for track in tracks if len(problems) > 1 else ():
-        found = standings(trials, track)
-        if any(each.score_steps is not None for each in found):
-            yield leaderboard(found, track)
+                yield _table(problem, some, f", {track}" if len(found) > 1 else "")
+    if len(problems) > 1:
+        yield from (leaderboard(some, track) for track, some in found.items() if _has_scores(some))
 
 
-def sentences(trials: Sequence[Trial], tracks: Sequence[str]) -> Iterator[str]:
+def sentences(found: Standings) -> Iterator[str]:
     """Yield what the standings of each track say, where there are targets."""
-    for track in tracks:
-        found = standings(trials, track)
-        if any(each.score_steps is not None for each in found):
-            yield from verdict_sentences(found, track)
+    for track, some in found.items():
+        if _has_scores(some):
+            yield from verdict_sentences(some, track)
+
+
+def _has_scores(found: Sequence[Standing]) -> bool:
+    return any(each.score_steps is not None for each in found)
 
 
 def leaderboard(found: Sequence[Standing], track: str) -> Table:
@@ -57,16 +58,16 @@ def leaderboard(found: Sequence[Standing], track: str) -> Table:
     for heading in (f"{against}, in steps", "in seconds", "us in optimizer", "bytes / parameter"):
         made.add_column(heading, justify="right")
     for each in found:
-        spent, share = _number(each.optimizer_us, ",.0f"), each.optimizer_share
+        spent, share = words.count(each.optimizer_us, words.DASH), each.optimizer_share
         made.add_row(
             each.optimizer,
-            _number(each.score_steps, ".2f"),
-            _number(each.score_secs, ".2f"),
+            words.score(each.score_steps, words.DASH),
+            words.score(each.score_secs, words.DASH),
             "-" if each.solved is None else f"{each.solved:.0%} of {each.n}",
             _claimed(each.speedup_steps, each.verdict_steps, each.pairs),
             _claimed(each.speedup_secs, each.verdict_secs, each.pairs),
             spent + ("" if share is None else f" ({share:.0%})"),
-            _number(each.state_bytes_per_param, ".1f"),
+            words.number(each.state_bytes_per_param, ".1f", words.DASH),
         )
     return made
 
@@ -74,7 +75,7 @@ def leaderboard(found: Sequence[Standing], track: str) -> Table:
 def _claimed(speedup: stats.Interval | None, verdict: str, pairs: int) -> str:
     if speedup is None or verdict == "reference":
         return verdict or "-"
-    return f"{verdict} {speedup.mid:.2f} [{speedup.low:.2f}, {speedup.high:.2f}] n={pairs}"
+    return f"{verdict} {words.ratio(speedup)} n={pairs}"
 
 
 def _empty(title: str, headings: Sequence[str]) -> Table:
@@ -109,10 +110,10 @@ def _table(problem: Problem, trials: Sequence[Trial], track: str) -> Table:
         cells = [
             _spread(problem, some),
             problem.say(stats.median([trial.best for trial in some])),
-            _number(stats.median([trial.final_loss for trial in some]), ".2g"),
+            words.number(stats.median([trial.final_loss for trial in some]), ".2g", words.DASH),
             f"{np.median([trial.steps for trial in some]):,.0f}",
-            _number(step, ",.0f"),
-            _number(spent, ",.0f") + (f" ({spent / step:.0%})" if step and spent else ""),
+            words.count(step, words.DASH),
+            words.count(spent, words.DASH) + (f" ({spent / step:.0%})" if step and spent else ""),
         ]
         if problem.target is not None:
             cells.insert(2, _steps(some))
@@ -122,10 +123,6 @@ def _table(problem: Problem, trials: Sequence[Trial], track: str) -> Table:
         )
         made.add_row(name, f"{some[0].distribution} {some[0].version}".strip(), *cells, state)
     return made
-
-
-def _number(value: float | None, form: str) -> str:
-    return "-" if value is None else format(value, form)
 
 
 def _spread(problem: Problem, trials: Sequence[Trial]) -> str:
@@ -141,7 +138,7 @@ def _steps(trials: Sequence[Trial]) -> str:
     """Write the median steps to the target, and how many of how many got there if not all."""
     steps = [math.inf if trial.steps_to_target is None else trial.steps_to_target for trial in trials]
     reached, middle = sum(map(math.isfinite, steps)), float(np.median(steps))
-    text = f"{middle:,.0f}" if math.isfinite(middle) else "-"
+    text = words.count(middle, words.DASH)
     return text if reached == len(steps) or len(steps) == 1 else f"{text} ({reached} of {len(steps)})"
 
 
@@ -152,11 +149,7 @@ def draw(problems: Sequence[Problem], trials: Sequence[Trial], path: Path) -> No
 
     figure = Figure(figsize=(11, 4.2 * len(problems) + 0.3), layout="constrained")
     FigureCanvasAgg(figure)
-    names = list(dict.fromkeys(trial.optimizer for trial in trials))
-    looks = {
-        name: {"color": COLOURS[place % len(COLOURS)], "linestyle": STYLES[place // len(COLOURS) % len(STYLES)]}
-        for place, name in enumerate(names)
-    }
+    looks = lines(trial.optimizer for trial in trials)
     panels = figure.subplots(len(problems), 2, squeeze=False)
     for problem, (losses, metrics) in zip(problems, panels, strict=True):
         some = [trial for trial in trials if trial.problem == problem.name and trial.track != "tuning"]

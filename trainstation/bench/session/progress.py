@@ -13,6 +13,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 from trainstation.bench.problems import Problem
 from trainstation.bench.protocol.plan import Plan
 from trainstation.bench.protocol.trial import Job
+from trainstation.bench.words import clock
 
 __all__ = ["Live"]
 
@@ -98,7 +99,7 @@ class Live:
             self._bars.refresh()
         elif now - self._printed > INTERVAL:
             self._printed = now
-            left = f"{self._headline()}, {self._share():.0%}, about {_clock(self._left(now))} left"
+            left = f"{self._headline()}, {self._share():.0%}, about {clock(self._left(now))} left"
             self._line(f"{left}; {label(job)}: {min(done, 1.0):.0%}, {text}")
 
     def skip(self, job: Job) -> None:
@@ -130,9 +131,3 @@ def label(job: Job) -> str:
     """Name a trial for people."""
     which = f"point {job.trial}" if job.trial is not None else f"seed {job.seed}"
     return f"{job.problem}, {job.optimizer}, {job.track}, {which}"
-
-
-def _clock(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -5,79 +5,54 @@ from __future__ import annotations
 import json
 import warnings
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from trainstation.bench.problems import Problem
-from trainstation.bench.protocol.provenance import code_hash, problem_version
-from trainstation.bench.protocol.rates import schedule_of
-from trainstation.bench.protocol.trial import Job
+from trainstation.bench.protocol.provenance import code_hash
+from trainstation.bench.protocol.trial import Job, lost_trial
 from trainstation.bench.records.ledger import Ledger
 from trainstation.bench.records.rows import Trial
 from trainstation.bench.records.writer import is_written_to
 from trainstation.jsonable import jsonable
-from trainstation.registry.lookup import find_optimizer, label_of
+from trainstation.registry.lookup import find_optimizer
 
 __all__ = ["Begun", "Kept", "known_rows", "unfinished"]
 
-Key = tuple[Any, ...]
+# What makes two trials the same, beside their hyper-parameters.
+SAME = attrgetter(
+    *("env_id", "problem", "problem_version", "target", "optimizer", "distribution", "version", "code_hash"),
+    *("track", "seed", "trial", "schedule", "max_steps"),
+)
 
 
 class Kept:
     """Finished trials, by what makes two of them the same. Those that failed are run again."""
 
     def __init__(self, trials: Iterable[Trial], env_id: str) -> None:
-        """Take the trials of this environment."""
-        self._trials = {_key(trial): trial for trial in trials if trial.env_id == env_id and trial.status != "error"}
+        """Take the trials; those of another environment than this one are not found."""
+        self._env_id = env_id
+        self._trials = {_key(trial): trial for trial in trials if trial.status != "error"}
 
     def find(self, job: Job, problem: Problem) -> Trial | None:
         """Return the trial that this job would repeat."""
         try:
             entry = find_optimizer(job.optimizer)
-            hparams, code = {**entry.info().defaults, **job.hyper}, code_hash(entry.load())
+            trial = replace(
+                lost_trial(problem, job, self._env_id, ""),  # its row, but for what training adds
+                hparams={**entry.info().defaults, **job.hyper},
+                code_hash=code_hash(entry.load()),
+            )
         except Exception:  # noqa: BLE001  # a stranger may raise anything; the trial will say what
             return None
-        limit = job.steps or (job.epochs or 0) * problem.steps_per_epoch
-        return self._trials.get(
-            (
-                problem.name,
-                problem_version(problem),
-                problem.target,
-                label_of(job.optimizer),
-                entry.distribution,
-                entry.version,
-                code,
-                job.track,
-                job.seed,
-                job.trial,
-                schedule_of(entry, job.schedule),
-                limit or None,
-                _text(hparams),
-            )
-        )
+        return self._trials.get(_key(trial))
 
 
-def _key(trial: Trial) -> Key:
-    return (
-        trial.problem,
-        trial.problem_version,
-        trial.target,
-        trial.optimizer,
-        trial.distribution,
-        trial.version,
-        trial.code_hash,
-        trial.track,
-        trial.seed,
-        trial.trial,
-        trial.schedule,
-        trial.max_steps,
-        _text(trial.hparams),
-    )
-
-
-def _text(hparams: Mapping[str, Any]) -> str:
-    """Write hyper-parameters as their row has them."""
-    return json.dumps(jsonable(hparams), sort_keys=True)
+def _key(trial: Trial) -> tuple[Any, ...]:
+    """Return what a trial is found by; its hyper-parameters as their row has them."""
+    return (*SAME(trial), json.dumps(jsonable(trial.hparams), sort_keys=True))
 
 
 class Begun(NamedTuple):

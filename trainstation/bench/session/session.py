@@ -7,18 +7,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from itertools import product
-from typing import Any
 
 import numpy as np
 
-from trainstation.bench import command_line
+from trainstation.bench import command_line, machine
 from trainstation.bench.problems import Problem
 from trainstation.bench.protocol import search
 from trainstation.bench.protocol.diagnostics import diagnose
 from trainstation.bench.protocol.landscapes import LANDSCAPES, walk
 from trainstation.bench.protocol.plan import Plan, asked_for, best_of
 from trainstation.bench.protocol.provenance import code_hash
-from trainstation.bench.protocol.trial import Job, one_thread
+from trainstation.bench.protocol.trial import Job
 from trainstation.bench.records import rows
 from trainstation.bench.records.ledger import Ledger
 from trainstation.bench.records.output import Output
@@ -27,6 +26,8 @@ from trainstation.bench.report import summary
 from trainstation.bench.session.progress import Live, label
 from trainstation.bench.session.resume import Kept
 from trainstation.bench.session.workers import run_jobs
+from trainstation.bench.verdicts.cells import cells
+from trainstation.bench.verdicts.score import standings
 from trainstation.bench.words import counted, hyper
 from trainstation.registry.lookup import find_optimizer
 
@@ -76,7 +77,7 @@ class Session:
     def run(self) -> None:
         """Run all trials, then show the tables and draw the picture."""
         plan, out = self._plan, self._out
-        with one_thread():  # as each trial will have it, whatever else is set
+        with machine.threads(1):  # as each trial will have it, whatever else is set
             env = rows.environment()
         kept = Kept(self._known.trials, env.env_id)
         out.open()
@@ -112,7 +113,7 @@ class Session:
         for name, problem in self._problems.items():
             self._costs[name] = 0.0
             # What a stranger's problem raises, its trials will say.
-            with one_thread(), np.errstate(all="ignore"), suppress(Exception):
+            with machine.threads(1), np.errstate(all="ignore"), suppress(Exception):
                 task = problem.start(0)
                 batches = [batch for batch, _ in zip(task.epoch(), range(WARM_UP), strict=False)]
                 for _ in range(2):
@@ -169,10 +170,12 @@ class Session:
 
     def _finish(self) -> None:
         out, plan = self._out, self._plan
-        for table in summary.tables(list(self._problems.values()), self.trials, plan.tracks):
+        known = cells(self.trials)
+        found = {track: standings(known, track) for track in plan.tracks}
+        for table in summary.tables(list(self._problems.values()), self.trials, found):
             out.console.print(table)
         if len(plan.names) * len(self._problems) > 1:
-            for sentence in summary.sentences(self.trials, plan.tracks):
+            for sentence in summary.sentences(found):
                 out.say(sentence)
         try:
             summary.draw(list(self._problems.values()), self.trials, out.picture)
@@ -215,7 +218,3 @@ class Session:
         self._out.say(f"\nInterrupted. {counted(len(self.trials), 'finished trial')} kept in {self._out.rows}")
         if left:
             self._out.say(f"The same command goes on with the {left} left: {self._again(self._named)}")
-
-
-def _short(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)

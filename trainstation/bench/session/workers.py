@@ -81,14 +81,13 @@ class _Worker:
     """A process and our end of the line to it."""
 
     def __init__(self, slot: int, env_id: str) -> None:
-        self.slot, self.job = slot, None
+        self.slot = slot
+        self.job: Job | None = None
         self.line, theirs = mp.get_context("spawn").Pipe()
         with _single_threaded():
             self.process = mp.get_context("spawn").Process(target=_work, args=(theirs, slot, env_id), daemon=True)
             self.process.start()
         theirs.close()
-
-    job: Job | None
 
     def start(self, job: Job) -> None:
         """Send a trial to it."""

@@ -7,7 +7,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise, product
 
-__all__ = ["SHAPES", "Case", "Shapes", "cut", "make_cases", "parse_sizes", "size_name"]
+from trainstation.bench.words import size_name
+
+__all__ = ["SHAPES", "Case", "Shapes", "cut", "make_cases", "parse_sizes", "parse_threads"]
 
 Shapes = tuple[tuple[int, ...], ...]
 FACTOR = 4  # from one size of a range to the next
@@ -80,16 +82,6 @@ class Case:
         return sum(map(math.prod, self.shapes))
 
 
-def size_name(size: int) -> str:
-    """Write a size as people say it.
-
-    >>> size_name(1024), size_name(1000)
-    ('2^10', '1000')
-
-    """
-    return f"2^{size.bit_length() - 1}" if size.bit_count() == 1 else str(size)
-
-
 def parse_sizes(text: str) -> list[int]:
     """Read sizes: numbers or powers, several with commas; a range goes up fourfold, and ends at its end.
 
@@ -125,6 +117,23 @@ def _size(text: str) -> int:
         msg = f"{text.strip()!r} elements are none, or more than there is memory for"
         raise ValueError(msg)
     return size
+
+
+def parse_threads(text: str) -> list[int]:
+    """Read numbers of threads, several with commas.
+
+    >>> parse_threads("1, 2")
+    [1, 2]
+
+    Raises:
+        ValueError: something is none.
+
+    """
+    counts = [word.strip() for word in text.split(",") if word.strip()]
+    if not counts or not all(count.isdecimal() and int(count) for count in counts):
+        msg = f"{text!r} are no numbers of threads; write 1 or 1,2"
+        raise ValueError(msg)
+    return list(dict.fromkeys(map(int, counts)))
 
 
 def make_cases(

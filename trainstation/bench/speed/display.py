@@ -10,29 +10,21 @@ import numpy as np
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from trainstation.bench import stats
-from trainstation.bench.palette import COLOURS, STYLES
+from trainstation.bench import palette, stats, words
 from trainstation.bench.records.rows import Speed
 from trainstation.bench.words import counted
 
-__all__ = ["draw", "draw_models", "draw_sizes", "lines", "setting", "tables"]
+__all__ = ["draw", "draw_models", "draw_sizes", "lines", "setting", "settings", "tables", "timed"]
 
 RESIDENT = 4  # arrays of a parameter's size in Adam's working set: p, g and two states
 
 
-def _us(nanoseconds: float | None) -> str:
-    """Write a time in microseconds, with three digits."""
-    if nanoseconds is None:
-        return "-"
-    us = nanoseconds / 1e3
-    return f"{us:,.0f}" if us >= 100 else f"{us:#.3g}"  # noqa: PLR2004
+def timed(rows: Sequence[Speed]) -> list[Speed]:
+    """Return the rows of steps that have a time."""
+    return [row for row in rows if row.suite == "step" and row.median_ns is not None]
 
 
-def _timed(rows: Sequence[Speed], suite: str = "step") -> list[Speed]:
-    return [row for row in rows if row.suite == suite and row.median_ns is not None]
-
-
-def _settings(rows: Sequence[Speed]) -> list[tuple[int, str]]:
+def settings(rows: Sequence[Speed]) -> list[tuple[int, str]]:
     """Return what was timed, apart: threads, and warm or cold."""
     return list(dict.fromkeys((row.threads, row.mode) for row in rows))
 
@@ -46,21 +38,16 @@ def _names(values: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(values))
 
 
-def _speed(row: Speed) -> str:
-    low, mid, high = row.speedup or (0.0, 0.0, 0.0)
-    return f"{mid:.2f} [{low:.2f}, {high:.2f}]" if row.speedup else ""
-
-
 def lines(rows: Sequence[Speed]) -> Iterator[str]:
     """Say of each optimizer that is no peer how it did on one case."""
-    for row in _timed(rows):
+    for row in timed(rows):
         if row.is_peer:
             continue
-        text = f"{row.peer} {_us(row.median_ns)} us"
+        text = f"{row.peer} {words.microseconds(row.median_ns)} us"
         if row.roof_pct is not None:
             text += f", {row.roof_pct:.0f} % of {row.roof}"
         if row.speedup:
-            text += f", {_speed(row)} the speed of {row.baseline}: {row.verdict}"
+            text += f", {words.ratio(row.speedup)} the speed of {row.baseline}: {row.verdict}"
         if row.verdict == "disturbed":
             text += f" (others took {row.others_pct:.0f} % of the processors' time)"
         yield text + (", invalid" if row.status == "invalid" else "")
@@ -77,10 +64,10 @@ def _table(first: int, headings: Sequence[str]) -> Table:
 
 def tables(rows: Sequence[Speed]) -> Iterator[tuple[str, Table]]:
     """Yield tables with their titles: all times; the optimizers that are no peers against the best peer; the costs."""
-    steps = _timed(rows)
+    steps = timed(rows)
     if not steps:
         return
-    for threads, mode in _settings(steps):
+    for threads, mode in settings(steps):
         some = [row for row in steps if (row.threads, row.mode) == (threads, mode)]
         for title, chosen in (
             ("us a step, by elements of one tensor", [row for row in some if row.tensors == 1]),
@@ -110,7 +97,7 @@ def _times(rows: Sequence[Speed]) -> Table:
 def _cell(row: Speed | None) -> str:
     if row is None:
         return "-"
-    return _us(row.median_ns) + ("!" if row.status == "invalid" else "~" if row.warnings else "")
+    return words.microseconds(row.median_ns) + ("!" if row.status == "invalid" else "~" if row.warnings else "")
 
 
 def _verdicts(rows: Sequence[Speed]) -> Table:
@@ -128,9 +115,15 @@ def _verdicts(rows: Sequence[Speed]) -> Table:
     made = _table(2, [*headings, ""])
     for row in rows:
         made.add_row(
-            *(row.peer, row.case, f"{row.threads} {row.mode}", _us(row.median_ns), f"{row.ns_per_param:.3g}"),
-            *(f"{row.gbps:.3g}", "-" if row.roof_pct is None else f"{row.roof_pct:.0f}"),
-            *(row.baseline, _speed(row), "invalid" if row.status == "invalid" else row.verdict),
+            *(
+                row.peer,
+                row.case,
+                f"{row.threads} {row.mode}",
+                words.microseconds(row.median_ns),
+                f"{row.ns_per_param:.3g}",
+            ),
+            *(f"{row.gbps:.3g}", words.number(row.roof_pct, ".0f", words.DASH)),
+            *(row.baseline, words.ratio(row.speedup, ""), "invalid" if row.status == "invalid" else row.verdict),
         )
     return made
 
@@ -141,7 +134,7 @@ def _costs(rows: Sequence[Speed]) -> Table:
         cases = [(r.tensors, r.n, r.median_ns or 0.0) for r in rows if (r.threads, r.peer) == (threads, name)]
         cost = stats.fit(cases)
         if cost is not None:
-            tensor = "-" if cost.tensor is None else f"{cost.tensor:.0f}"
+            tensor = words.number(cost.tensor, ".0f", words.DASH)
             made.add_row(name, str(threads), f"{cost.call / 1e3:.2f}", tensor, f"{cost.element:.3f}")
     return made
 
@@ -151,16 +144,13 @@ def draw(rows: Sequence[Speed], caches: Mapping[str, int], path: Path) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg  # slow to import
     from matplotlib.figure import Figure
 
-    steps = _timed(rows)
-    settings = _settings(steps)
-    figure = Figure(figsize=(14, 4.8 * max(1, len(settings))), layout="constrained")
+    steps = timed(rows)
+    apart = settings(steps)
+    figure = Figure(figsize=(14, 4.8 * max(1, len(apart))), layout="constrained")
     FigureCanvasAgg(figure)
-    looks = {
-        name: {"color": COLOURS[place % len(COLOURS)], "linestyle": STYLES[place // len(COLOURS) % len(STYLES)]}
-        for place, name in enumerate(_names([row.peer for row in steps]))
-    }
-    for number, (threads, mode) in enumerate(settings):
-        lines, bars = (figure.add_subplot(len(settings), 2, 2 * number + column) for column in (1, 2))
+    looks = palette.lines(row.peer for row in steps)
+    for number, (threads, mode) in enumerate(apart):
+        lines, bars = (figure.add_subplot(len(apart), 2, 2 * number + column) for column in (1, 2))
         chosen = [row for row in steps if (row.threads, row.mode) == (threads, mode)]
         draw_sizes(lines, [row for row in chosen if row.tensors == 1], looks, caches)
         draw_models(bars, [row for row in chosen if row.tensors > 1], looks)
@@ -196,7 +186,7 @@ def draw_models(axes: Any, rows: Sequence[Speed], looks: Mapping[str, Any]) -> N
     for place, name in enumerate(names):
         some = [row for row in rows if row.peer == name and row.case in unit]
         at = [cases.index(row.case) + (place - (len(names) - 1) / 2) * width for row in some]
-        hatch = None if looks[name]["linestyle"] == STYLES[0] else "///"
+        hatch = None if looks[name]["linestyle"] == palette.STYLES[0] else "///"
         heights = [(row.median_ns or 0) / (unit[row.case] or 1) for row in some]
         axes.bar(at, heights, width, color=looks[name]["color"], hatch=hatch, edgecolor="white")
     axes.set(ylabel=f"time of a step / {names[0]}'s" if names else "")

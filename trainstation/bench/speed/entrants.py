@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,11 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainstation.bench.speed.cases import Shapes, cut
-from trainstation.create import Entrant
+from trainstation.create import Entrant, parse
+from trainstation.optimizers.stored import bytes_of
 from trainstation.registry.lookup import find_optimizer, get_optimizer, list_optimizers
 from trainstation.tensor import Tensor
 
-__all__ = ["Parity", "bare", "draw", "family", "link", "state_bytes"]
+__all__ = ["Parity", "admit", "bare", "draw", "family", "link", "state_bytes"]
 
 Array = NDArray[Any]
 STEPS = 10
@@ -25,6 +26,31 @@ RARE = 0.001  # of the elements
 def family(rule: str, options: str = "") -> list[str]:
     """Return what to name for a comparison of a built-in optimizer with all its peers, all with the same options."""
     return [name + (options and f":{options}") for name in (rule, *list_optimizers(tags=("peer", rule)))]
+
+
+def admit(names: Iterable[str]) -> tuple[list[Entrant], dict[str, str]]:
+    """Return who can take part, and who is absent, by what is to be installed first.
+
+    Raises:
+        ValueError: a name is unknown, an optimizer has no such options, or nobody can take part.
+
+    """
+    entrants, absent = {}, {}
+    for name in names:
+        try:
+            entrant = parse(name)
+            entrant.make(None)
+        except ImportError as error:
+            absent[entrant.label] = str(error)
+        except (TypeError, ValueError) as error:
+            msg = f"{name}: {error}"
+            raise ValueError(msg) from error
+        else:
+            entrants[entrant.label] = entrant
+    if not entrants:
+        msg = f"nothing to time: {'; '.join(absent.values())}"
+        raise ValueError(msg)
+    return list(entrants.values()), absent
 
 
 def draw(shapes: Shapes, dtype: str, scale: float, rng: np.random.Generator) -> list[Array]:
@@ -52,8 +78,7 @@ def bare(optimizer: Any) -> Callable[[], object]:
 
 def state_bytes(optimizer: Any) -> int:
     """Return the bytes of all arrays that an optimizer keeps, its counters apart."""
-    arrays = [each for state in optimizer.state.values() for name, each in state.items() if name != "step"]
-    return sum(array.nbytes for array in arrays if isinstance(array, np.ndarray))
+    return sum(map(bytes_of, optimizer.state.values()))
 
 
 @dataclass(frozen=True, slots=True)

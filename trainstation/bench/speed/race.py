@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
-import trainstation as ts
 from trainstation.bench import stats
-from trainstation.bench.machine import Others
+from trainstation.bench.machine import Others, threads
 from trainstation.bench.records.output import Output
 from trainstation.bench.records.rows import Env, Speed, environment
 from trainstation.bench.records.writer import OutputError
 from trainstation.bench.speed import display
 from trainstation.bench.speed.cases import Case, Shapes, cut
-from trainstation.bench.speed.entrants import CHECKED, Parity, bare, draw, link, state_bytes
+from trainstation.bench.speed.entrants import CHECKED, Parity, admit, bare, draw, link, state_bytes
 from trainstation.bench.speed.probe import probes
 from trainstation.bench.speed.roof import judge
 from trainstation.bench.speed.timing import Contender, Flush, Timing, measure
@@ -31,18 +29,6 @@ from trainstation.registry.lookup import find_optimizer
 __all__ = ["Race"]
 
 REST = 0.03  # s, before a sample on several threads
-
-
-@contextmanager
-def _threads(count: int) -> Iterator[None]:
-    """Let our kernels, and every pool of OpenMP and BLAS that is loaded, use so many threads."""
-    before = ts.get_num_threads()
-    ts.set_num_threads(count)
-    try:
-        with threadpool_limits(count):
-            yield
-    finally:
-        ts.set_num_threads(before)
 
 
 @dataclass(slots=True)
@@ -66,10 +52,9 @@ class Race:
     def __init__(
         self,
         out: Output,
-        entrants: Sequence[Entrant],
+        names: Iterable[str],
         cases: Sequence[Case],
         *,
-        absent: Mapping[str, str],
         seconds: float,
         rounds: int | None = None,
     ) -> None:
@@ -77,15 +62,17 @@ class Race:
 
         Args:
             out: where words and rows go.
-            entrants: who is timed.
+            names: who is timed, with options as `NAME:key=value`.
             cases: on what.
-            absent: who is not there, and why.
             seconds: for all cases together; what one leaves is shared by those to come.
             rounds: samples of each on each case, instead of what fits into the time.
 
+        Raises:
+            ValueError: see `admit`.
+
         """
-        self._out, self._entrants, self._cases, self._absent = out, entrants, cases, absent
-        self._seconds, self._rounds = seconds, rounds
+        self._out, self._cases, self._seconds, self._rounds = out, cases, seconds, rounds
+        self._entrants, self._absent = admit(names)
         self._parities: dict[tuple[str, Shapes, int], Parity] = {}
         self._others = Others()
         self._flush = Flush() if any(case.mode == "cold" for case in cases) else None
@@ -138,7 +125,7 @@ class Race:
         rng = np.random.default_rng(0)
         values, gradients = draw(case.shapes, case.dtype, 0.02, rng), draw(case.shapes, case.dtype, 1e-3, rng)
         lanes = [_lane(base, entrant, link(values, gradients)) for entrant in self._entrants]
-        with _threads(case.threads):  # now that whatever brings a pool of its own is loaded
+        with threads(case.threads):  # now that whatever brings a pool of its own is loaded
             for lane, entrant in zip(lanes, self._entrants, strict=True):
                 self._check(lane, entrant, case)
             for probe in probes(case, values, gradients):

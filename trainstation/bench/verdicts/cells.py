@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from trainstation.bench.records.rows import Trial
 
-__all__ = ["Cell", "Cells", "Measure", "cells", "current"]
+__all__ = ["Cell", "Cells", "Measure", "Tracks", "cells", "current"]
 
 Array = NDArray[Any]
 # Of the way to a target: steps measure the algorithm, seconds of the processor the whole. They are never mixed.
@@ -52,17 +52,20 @@ class Cell:
         return self.trials[0].target is not None
 
 
-# By problem and optimizer.
+# By problem and optimizer; and these by track, also where there are none.
 Cells = Mapping[tuple[str, str], Cell]
+Tracks = Mapping[str, Cells]
 
 
-def cells(trials: Sequence[Trial], track: str) -> Cells:
-    """Return the current trials of a track by problem and optimizer, as `current` says which these are."""
-    found: dict[tuple[str, str], list[Trial]] = {}
+def cells(trials: Iterable[Trial]) -> Tracks:
+    """Return the current trials by track, then by problem and optimizer, as `current` says which these are."""
+    found: dict[str, dict[tuple[str, str], list[Trial]]] = {"default": {}, "tuning": {}, "tuned": {}}
     for trial in current(trials):
-        if trial.track == track:
-            found.setdefault((trial.problem, trial.optimizer), []).append(trial)
-    return {key: _cell(sorted(some, key=lambda trial: trial.seed)) for key, some in found.items()}
+        found.setdefault(trial.track, {}).setdefault((trial.problem, trial.optimizer), []).append(trial)
+    return {
+        track: {key: _cell(sorted(some, key=lambda trial: trial.seed)) for key, some in by.items()}
+        for track, by in found.items()
+    }
 
 
 def _cell(some: Sequence[Trial]) -> Cell:

@@ -11,18 +11,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trainstation.bench.records.rows import Trial
-from trainstation.bench.stats import Interval
-from trainstation.bench.verdicts.cells import Cell, Cells, Measure, cells
-from trainstation.bench.words import counted
+from trainstation.bench.stats import RESAMPLES, Interval, bootstrapped
+from trainstation.bench.verdicts.cells import Cell, Measure, Tracks
+from trainstation.bench.words import DASH, counted, number
 
-__all__ = ["LIMIT", "Claim", "Duel", "Versus", "log_ratios", "paired", "unpaired", "versus"]
+__all__ = ["LEVEL", "LIMIT", "Claim", "Duel", "Versus", "log_ratios", "paired", "unpaired", "versus"]
 
 Array = NDArray[Any]
 
 LIMIT = 4.0  # no pair says more than so many times faster or slower; so a miss can be counted
 LEVEL = 0.05
-RESAMPLES = 2000
 DRAWS = 10_000
 EXACT = 13  # pairs whose 8,192 signs are all tried
 ROUNDING = 1e-12
@@ -114,10 +112,9 @@ def unpaired(groups: Sequence[tuple[Array, Array]], measure: Measure) -> Claim:
 
 
 def _claim(log: float, resampled: Array, by_chance: Array, count: int, problems: int, measure: Measure) -> Claim:
-    low, high = np.quantile(resampled, (0.025, 0.975))
     as_far = int((np.abs(by_chance) >= abs(log) - ROUNDING).sum())
     p = as_far / len(by_chance)
-    speedup = Interval(*(math.exp(each) for each in (low, log, high)))
+    speedup = Interval(*map(math.exp, bootstrapped(log, resampled)))
     verdict = "tie"
     if p < LEVEL and (speedup.low > 1 or speedup.high < 1):
         verdict = WORDS[measure][speedup.high < 1]
@@ -194,31 +191,23 @@ class Versus:
         heads = (f"steps, {self.a}", f"steps, {self.b}", f"seconds, {self.a}", f"seconds, {self.b}")
         lines = ["  ".join([" " * width, f"{'n':>5}", *heads])] if self.duels else []
         for duel in self.duels:
-            values = [_short(each) for each in (duel.steps_a, duel.steps_b, duel.secs_a, duel.secs_b)]
+            values = [number(each, ".4g", DASH) for each in (duel.steps_a, duel.steps_b, duel.secs_a, duel.secs_b)]
             columns = [f"{value:>{len(head)}}" for value, head in zip(values, heads, strict=True)]
             n = str(duel.n_a) if self.paired else f"{duel.n_a}+{duel.n_b}"
             lines.append("  ".join([f"{duel.problem:{width}}", f"{n:>5}", *columns]))
         return "\n".join([*lines, self.sentence])
 
 
-def _short(value: float) -> str:
-    return f"{value:.4g}" if math.isfinite(value) else "-"
-
-
-def versus(trials: Sequence[Trial], a: str, b: str, track: str) -> Versus:
+def versus(known: Tracks, a: str, b: str, track: str) -> Versus:
     """Compare two optimizers over the problems that both were trained on.
 
     Trials with the same seed are pairs, and others are dropped; if there are none with the same seed at all, all trials
     are compared without pairs.
     """
-    known = cells(trials, track)
-    return _versus(known, a, b, track)
-
-
-def _versus(known: Cells, a: str, b: str, track: str) -> Versus:
-    problems = dict.fromkeys(problem for problem, _ in known)
+    cells = known[track]
+    problems = dict.fromkeys(problem for problem, _ in cells)
     both = [
-        (known[problem, a], known[problem, b]) for problem in problems if {(problem, a), (problem, b)} <= set(known)
+        (cells[problem, a], cells[problem, b]) for problem in problems if {(problem, a), (problem, b)} <= set(cells)
     ]
     both = [(one, other) for one, other in both if one.has_target]
     are_paired = not both or any(set(one.seeds) & set(other.seeds) for one, other in both)

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from trainstation.bench.records.rows import Trial
 from trainstation.bench.stats import Interval, median
-from trainstation.bench.verdicts.cells import Cell, Cells, Measure, cells
+from trainstation.bench.verdicts.cells import Cell, Cells, Measure, Tracks
 from trainstation.bench.verdicts.claims import Claim, matched, paired
 
-__all__ = ["REFERENCE", "TAU", "Standing", "heat", "profiles", "scores", "standings"]
+__all__ = ["REFERENCE", "TAU", "Standing", "Standings", "heat", "profiles", "scores", "standings"]
 
 Array = NDArray[Any]
 
@@ -75,22 +74,21 @@ class Standing:
     failures: list[str]
 
 
-def heat(trials: Sequence[Trial], track: str, measure: Measure) -> dict[str, dict[str, float]]:
+Standings = Mapping[str, Sequence[Standing]]  # by track
+
+
+def heat(known: Tracks, track: str, measure: Measure) -> dict[str, dict[str, float]]:
     """Return the median time to the target by problem and optimizer; inf: most trials miss it."""
-    return _heat(cells(trials, track), measure)
-
-
-def _heat(known: Cells, measure: Measure) -> dict[str, dict[str, float]]:
     found: dict[str, dict[str, float]] = {}
-    for (problem, optimizer), cell in known.items():
+    for (problem, optimizer), cell in known[track].items():
         if cell.has_target:
             found.setdefault(problem, {})[optimizer] = float(np.median(cell.times(measure)))
     return found
 
 
-def _behind(known: Cells, measure: Measure) -> dict[str, Array]:
+def _behind(known: Tracks, track: str, measure: Measure) -> dict[str, Array]:
     """Return of each optimizer how many times slower than the best it is, on each problem; inf: a miss or no trials."""
-    times = _heat(known, measure)
+    times = heat(known, track, measure)
     names = dict.fromkeys(optimizer for each in times.values() for optimizer in each)
     table = np.array([[each.get(name, math.inf) for each in times.values()] for name in names])
     best = table.min(axis=0, initial=math.inf)
@@ -100,7 +98,7 @@ def _behind(known: Cells, measure: Measure) -> dict[str, Array]:
     return dict(zip(names, np.where(np.isinf(table), math.inf, behind), strict=True))
 
 
-def profiles(trials: Sequence[Trial], track: str, measure: Measure) -> dict[str, tuple[Array, Array]]:
+def profiles(known: Tracks, track: str, measure: Measure) -> dict[str, tuple[Array, Array]]:
     """Return the performance profile of each optimizer (Dolan and More, 2002).
 
     Two float64 arrays: tau, rising from 1 to 4, the same of all optimizers, and the share of the track's problems on
@@ -110,43 +108,38 @@ def profiles(trials: Sequence[Trial], track: str, measure: Measure) -> dict[str,
     A profile depends on who else was there: where the best of a problem leaves, others are nearer to the best that is
     left, and their order may change. Of two optimizers only `claims.versus` says which is better.
     """
-    behind = _behind(cells(trials, track), measure)
+    behind = _behind(known, track, measure)
     within = [each[each <= TAU] for each in behind.values()]
     taus = np.unique(np.concatenate([[1.0, TAU], *within]))
     return {name: (taus, (each[:, None] <= taus).mean(axis=0)) for name, each in behind.items()}
 
 
-def scores(trials: Sequence[Trial], track: str, measure: Measure) -> dict[str, float]:
+def scores(known: Tracks, track: str, measure: Measure) -> dict[str, float]:
     """Return the area under each performance profile over ln(tau), tau in [1, 4], as a share of the largest.
 
     A problem gives 1 to the best, 1/2 to who takes twice as long, nothing from four times on and for a miss; the score
     is the mean. AlgoPerf integrates over tau itself, where twice as slow still is 2/3: on the logarithmic axis equal
     quotients cost the same, as in the geometric mean of speed-ups. As a profile, a score depends on who else was there.
     """
-    return _scores(cells(trials, track), measure)
-
-
-def _scores(known: Cells, measure: Measure) -> dict[str, float]:
     return {
         name: float(np.maximum(0.0, 1 - np.log(each) / math.log(TAU)).mean())
-        for name, each in _behind(known, measure).items()
+        for name, each in _behind(known, track, measure).items()
     }
 
 
-def standings(trials: Sequence[Trial], track: str, reference: str = REFERENCE) -> list[Standing]:
+def standings(known: Tracks, track: str, reference: str = REFERENCE) -> list[Standing]:
     """Return how the optimizers of a track stand, the highest score in steps first.
 
     They are compared with tuned `reference`, or with that of their own track where it was trained on more problems.
     """
-    known, tuned = cells(trials, track), cells(trials, "tuned")
     base, base_track = max(
-        ((_of(tuned, reference), "tuned"), (_of(known, reference), track)), key=lambda found: len(found[0])
+        ((_of(known[each], reference), each) for each in ("tuned", track)), key=lambda found: len(found[0])
     )
-    by_steps, by_secs = _scores(known, "steps"), _scores(known, "secs")
-    of_problems = len({problem for problem, _ in known})
+    by_steps, by_secs = scores(known, track, "steps"), scores(known, track, "secs")
+    of_problems = len({problem for problem, _ in known[track]})
     found = []
-    for name in dict.fromkeys(optimizer for _, optimizer in known):
-        own = _of(known, name)
+    for name in dict.fromkeys(optimizer for _, optimizer in known[track]):
+        own = _of(known[track], name)
         steps, secs = (_against(own, base, measure) for measure in ("steps", "secs"))
         if base and (name, track) == (reference, base_track):
             steps = secs = Claim("reference", Interval(1.0, 1.0, 1.0), 1.0, steps.pairs, steps.problems)
@@ -181,8 +174,8 @@ def standings(trials: Sequence[Trial], track: str, reference: str = REFERENCE) -
     return sorted(found, key=lambda each: (-(each.score_steps or 0.0), each.optimizer))
 
 
-def _of(known: Cells, name: str) -> dict[str, Cell]:
-    return {problem: cell for (problem, optimizer), cell in known.items() if optimizer == name}
+def _of(cells: Cells, name: str) -> dict[str, Cell]:
+    return {problem: cell for (problem, optimizer), cell in cells.items() if optimizer == name}
 
 
 def _against(own: dict[str, Cell], base: dict[str, Cell], measure: Measure) -> Claim:

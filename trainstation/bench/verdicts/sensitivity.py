@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from trainstation.bench.protocol import search
 from trainstation.bench.protocol.plan import best_of
 from trainstation.bench.records.rows import Trial
-from trainstation.bench.verdicts.cells import Cell, cells
+from trainstation.bench.verdicts.cells import Cell, Tracks
 from trainstation.registry.spaces import Space
 
 __all__ = ["RatePoint", "Sensitivity", "expected_best", "sensitivity"]
@@ -60,9 +60,9 @@ class Sensitivity:
     edges: list[str]
 
 
-def sensitivity(trials: Sequence[Trial], boxes: Mapping[str, Space]) -> list[Sensitivity]:
+def sensitivity(known: Tracks, boxes: Mapping[str, Space]) -> list[Sensitivity]:
     """Return what the searches say of the learning rate, by problem and optimizer; boxes by optimizer."""
-    return [_sensitivity(cell, boxes.get(cell.optimizer, {})) for cell in cells(trials, "tuning").values()]
+    return [_sensitivity(cell, boxes.get(cell.optimizer, {})) for cell in known["tuning"].values()]
 
 
 def _sensitivity(cell: Cell, box: Space) -> Sensitivity:
@@ -104,9 +104,7 @@ def _decades(by_rate: Sequence[Trial], reached: Sequence[bool], best: Trial) -> 
     return math.log10((_rate(by_rate[high]) or 1.0) / (_rate(by_rate[low]) or 1.0))
 
 
-def expected_best(
-    trials: Sequence[Trial], measure: Literal["final", "steps"] = "final"
-) -> dict[tuple[str, str], Array]:
+def expected_best(known: Tracks, measure: Literal["final", "steps"] = "final") -> dict[tuple[str, str], Array]:
     """Return what the best of k trials of a search would have been, k = 1 to all, by problem and optimizer.
 
     Float64. All sets of k trials are as likely, so that the i-th best of n (i from 1) is the best of the set with
@@ -115,7 +113,7 @@ def expected_best(
     Benchmarking Needs to Account for Hyperparameter Tuning).
     """
     found = {}
-    for key, cell in cells(trials, "tuning").items():
+    for key, cell in known["tuning"].items():
         values = _final(cell) if measure == "final" else np.sort(cell.steps)
         if len(values):
             chance = _chances(len(values))

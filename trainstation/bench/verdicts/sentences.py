@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from trainstation.bench.verdicts.claims import Claim, said
+from trainstation.bench.verdicts.claims import LEVEL, Claim, said
 from trainstation.bench.verdicts.score import Standing
 from trainstation.bench.words import counted
 
 __all__ = ["verdict_sentences"]
 
 FIRST = 3  # that are named
-LEVEL = 0.05
 
 
 def verdict_sentences(found: Sequence[Standing], track: str) -> list[str]:

@@ -14,7 +14,7 @@ from trainstation.bench import command_line, words
 from trainstation.bench.records.rows import Trial
 from trainstation.bench.report.page.looks import INK, Look
 from trainstation.bench.report.page.sections import Panel, Part, Section, absent
-from trainstation.bench.report.page.svg import drawn, log_axis, short
+from trainstation.bench.report.page.svg import drawn, log_axis, ticks
 
 __all__ = ["Curve", "curve", "curves", "limits"]
 
@@ -103,7 +103,7 @@ def _draw(axes: Any, found: Mapping[str, Curve], first: Trial, looks: Mapping[st
         mark = looks[name].mark
         axes.plot(made.steps, made.middle, marker=mark, markevery=[len(made.steps) - 1], **line)
     axes.set(xlabel="step")
-    axes.xaxis.set_major_formatter(FuncFormatter(short))
+    axes.xaxis.set_major_formatter(ticks())
     if found:
         start = float(np.median([made.middle[0] for made in found.values()]))
         limits(axes, [end for made in found.values() for end in (made.middle.min(), made.middle.max())], first, start)

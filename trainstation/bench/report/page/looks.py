@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from trainstation.bench.palette import COLOURS, STYLES
+from trainstation.bench.palette import COLOURS, STYLES, nth
 
 __all__ = ["DARK", "FAINT", "GRID", "INK", "INKS", "LIGHT", "Look", "looks_of"]
 
@@ -79,13 +79,8 @@ class Look(NamedTuple):
 
 def looks_of(first: Sequence[str], others: Iterable[str]) -> dict[str, Look]:
     """Return a look for each name; those of the first ones differ most."""
-    names = dict.fromkeys([*first, *others])
+    names, marks = dict.fromkeys([*first, *others]), list(MARKS)
     return {
-        name: Look(
-            key=f"o{place}",
-            place=place % len(COLOURS),
-            style=STYLES[place // len(COLOURS) % len(STYLES)],
-            mark=list(MARKS)[(place + place // len(COLOURS)) % len(MARKS)],
-        )
+        name: Look(f"o{place}", *nth(place), mark=marks[(place + place // len(COLOURS)) % len(marks)])
         for place, name in enumerate(names)
     }

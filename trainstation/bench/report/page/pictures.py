@@ -27,7 +27,7 @@ GRID_POINTS, LEVELS = 120, 14
 def speed(rows: Sequence[Speed], caches: Mapping[str, int], looks: Looks) -> Section:
     """Draw what a step costs by size, with the caches and the roof of the memory, and list it against the peers."""
     title = "Speed of the step"
-    timed = [row for row in rows if row.suite == "step" and row.median_ns is not None]
+    timed = display.timed(rows)
     if not timed:
         return absent("speed", title, "timings", command_line("speed"))
     parts = [
@@ -45,7 +45,7 @@ def speed(rows: Sequence[Speed], caches: Mapping[str, int], looks: Looks) -> Sec
 def _speeds(timed: Sequence[Speed], caches: Mapping[str, int], looks: Looks) -> Iterator[Panel]:
     gids = {look.key: name for name, look in looks.items()}
     lines = {name: look.line for name, look in looks.items()}
-    for place, (threads, mode) in enumerate(dict.fromkeys((row.threads, row.mode) for row in timed)):
+    for place, (threads, mode) in enumerate(display.settings(timed)):
         some = [row for row in timed if (row.threads, row.mode) == (threads, mode)]
         where = display.setting(threads, mode)
         single = [row for row in some if row.tensors == 1]

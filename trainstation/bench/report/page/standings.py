@@ -9,19 +9,19 @@ from typing import Any
 from matplotlib.ticker import NullLocator
 
 from trainstation.bench import command_line, words
-from trainstation.bench.records.rows import Speed, Trial
+from trainstation.bench.records.rows import Speed
 from trainstation.bench.report.page.looks import Look
 from trainstation.bench.report.page.sections import Panel, Part, Section, absent
 from trainstation.bench.report.page.svg import drawn
 from trainstation.bench.report.page.table import Cell, Table, matrix, number
+from trainstation.bench.speed import display
 from trainstation.bench.verdicts import score
-from trainstation.bench.verdicts.cells import Measure
-from trainstation.bench.verdicts.score import Standing
+from trainstation.bench.verdicts.cells import Measure, Tracks
+from trainstation.bench.verdicts.score import Standing, Standings
 from trainstation.bench.verdicts.sentences import verdict_sentences
 
-__all__ = ["Standings", "heat", "leaderboard", "profiles", "verdict"]
+__all__ = ["heat", "leaderboard", "profiles", "verdict"]
 
-Standings = Mapping[str, Sequence[Standing]]  # by track, the headline's first
 MEASURES: dict[Measure, str] = {"steps": "in steps: the algorithm", "secs": "in seconds: the whole"}
 FACTORS = (1, 1.5, 2, 3, 4)
 KINDS = {"better": "good", "faster": "good", "worse": "bad", "slower": "bad"}
@@ -50,7 +50,7 @@ def leaderboard(found: Standings, speeds: Sequence[Speed]) -> Section:
 
 def _nanoseconds(speeds: Sequence[Speed]) -> dict[str, float]:
     """Return the nanoseconds a parameter of the largest tensor that was timed, on as few threads as there are."""
-    timed = [row for row in speeds if row.suite == "step" and row.ns_per_param is not None and row.tensors == 1]
+    timed = [row for row in display.timed(speeds) if row.tensors == 1]
     timed.sort(key=lambda row: (row.mode == "warm", -row.threads, row.n))
     return {row.peer: row.ns_per_param or 0.0 for row in timed}
 
@@ -86,11 +86,11 @@ def _board(track: str, found: Sequence[Standing], spent: Mapping[str, float]) ->
     return Table(caption, headings, rows, frozenset({"verdict, steps", "verdict, time", "from"}))
 
 
-def profiles(trials: Sequence[Trial], found: Standings, looks: Mapping[str, Look]) -> Section:
+def profiles(known: Tracks, found: Standings, looks: Mapping[str, Look]) -> Section:
     """Draw on how many problems each is within a factor of the best."""
     parts = []
     for track, some in found.items():
-        panels = [panel for measure in MEASURES if (panel := _profile(trials, track, measure, some, looks))]
+        panels = [panel for measure in MEASURES if (panel := _profile(known, track, measure, some, looks))]
         if panels:
             parts.append(Part(f"Track {track}", panels=panels, wide=True))
     title = "Performance profiles"
@@ -101,9 +101,9 @@ def profiles(trials: Sequence[Trial], found: Standings, looks: Mapping[str, Look
 
 
 def _profile(
-    trials: Sequence[Trial], track: str, measure: Measure, found: Sequence[Standing], looks: Mapping[str, Look]
+    known: Tracks, track: str, measure: Measure, found: Sequence[Standing], looks: Mapping[str, Look]
 ) -> Panel | None:
-    made = {name: each for name, each in score.profiles(trials, track, measure).items() if each[1].any()}
+    made = {name: each for name, each in score.profiles(known, track, measure).items() if each[1].any()}
     if not made:
         return None
 
@@ -125,10 +125,10 @@ def _profile(
     return Panel(MEASURES[measure].capitalize(), f"highest scores: {best}", svg)
 
 
-def heat(trials: Sequence[Trial], found: Standings) -> Section:
+def heat(known: Tracks, found: Standings) -> Section:
     """List the median time to the target of each optimizer on each problem."""
     tables = [
-        table for track, some in found.items() for measure in MEASURES if (table := _heat(trials, track, measure, some))
+        table for track, some in found.items() for measure in MEASURES if (table := _heat(known, track, measure, some))
     ]
     title = "Time to the target"
     if not tables:
@@ -137,8 +137,8 @@ def heat(trials: Sequence[Trial], found: Standings) -> Section:
     return Section("heat", title, [text], parts=[Part(tables=tables)])
 
 
-def _heat(trials: Sequence[Trial], track: str, measure: Measure, found: Sequence[Standing]) -> Table | None:
-    times = score.heat(trials, track, measure)
+def _heat(known: Tracks, track: str, measure: Measure, found: Sequence[Standing]) -> Table | None:
+    times = score.heat(known, track, measure)
     if not times:
         return None
     best = {problem: min(some.values()) for problem, some in times.items()}

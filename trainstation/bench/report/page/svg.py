@@ -15,8 +15,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from trainstation.bench.report.page.looks import FAINT, GRID, INK, INKS
+from trainstation.bench.words import short
 
-__all__ = ["drawn", "log_axis", "short"]
+__all__ = ["drawn", "log_axis", "ticks"]
 
 SETTINGS: Any = {
     "text.parse_math": False,  # a name may hold a dollar
@@ -130,21 +131,9 @@ def _rounded(found: re.Match[str]) -> str:
     return "0" if text == "-0" else text
 
 
-def short(value: float, _: object = None) -> str:
-    """Write a number for a tick.
-
-    >>> [short(value) for value in (0, 0.001, 1e-5, 0.25, 12, 4000, 16384, 2e6)]
-    ['0', '0.001', '1e-5', '0.25', '12', '4k', '16k', '2M']
-
-    """
-    size = abs(value)
-    if size >= 1e15 or 0 < size < 1e-3:  # noqa: PLR2004
-        digits, _, power = f"{value:.0e}".partition("e")
-        return f"{digits}e{int(power)}"
-    for unit, letter in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if size >= unit:
-            return f"{value / unit:.3g}{letter}" if size < 10 * unit else f"{value / unit:.0f}{letter}"
-    return f"{value:.4g}"
+def ticks() -> FuncFormatter:
+    """Return what writes the numbers of an axis."""
+    return FuncFormatter(lambda value, _: short(value))
 
 
 def log_axis(axis: Any) -> None:
@@ -152,5 +141,5 @@ def log_axis(axis: Any) -> None:
     axis.axes.set(**{f"{axis.axis_name}scale": "log"})
     low, high = sorted(axis.get_view_interval())
     axis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < NARROW * low else (1,), numticks=6))
-    axis.set_major_formatter(FuncFormatter(short))
+    axis.set_major_formatter(ticks())
     axis.set_minor_formatter(NullFormatter())

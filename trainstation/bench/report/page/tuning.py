@@ -15,6 +15,7 @@ from trainstation.bench.report.page.looks import Look
 from trainstation.bench.report.page.sections import Panel, Part, Section, absent
 from trainstation.bench.report.page.svg import drawn, log_axis
 from trainstation.bench.report.page.table import matrix
+from trainstation.bench.verdicts.cells import Tracks
 from trainstation.bench.verdicts.sensitivity import Sensitivity, expected_best, sensitivity
 from trainstation.registry.spaces import Space
 
@@ -25,10 +26,10 @@ WIDE = 2.0  # decades that are shaded the most
 MAKES_THEM = ("tune", "NAME")
 
 
-def rates(trials: Sequence[Trial], boxes: Mapping[str, Space], looks: Looks) -> Section:
+def rates(known: Tracks, boxes: Mapping[str, Space], looks: Looks) -> Section:
     """Draw where each search ended, over its learning rates, and list how wide the good ones are."""
     title = "Sensitivity to the learning rate"
-    found = sensitivity(trials, boxes)
+    found = sensitivity(known, boxes)
     if not found:
         return absent("sensitivity", title, "searches", command_line(*MAKES_THEM))
     widths = {(each.optimizer, each.problem): each.decades for each in found}
@@ -37,7 +38,7 @@ def rates(trials: Sequence[Trial], boxes: Mapping[str, Space], looks: Looks) -> 
         matrix(
             "Decades of learning rates around the best within which each point reaches the target, or ends within 5 % "
             "of the best metric",
-            *("optimizer", widths, lambda value: words.MISS if value is None else f"{value:.1f}"),
+            *("optimizer", widths, lambda value: words.number(value, ".1f")),
             lambda _, value: min(1.0, value / WIDE),
         )
     ]
@@ -46,12 +47,12 @@ def rates(trials: Sequence[Trial], boxes: Mapping[str, Space], looks: Looks) -> 
         tables.append(matrix(caption, "optimizer", shares, words.share, lambda _, value: value))
     text = "Every point of a search is a mark; other hyper-parameters than the rate vary, too. What diverged has none."
     return Section(
-        "sensitivity", title, [text], parts=[Part(panels=list(_rates(found, trials, looks))), Part(tables=tables)]
+        "sensitivity", title, [text], parts=[Part(panels=list(_rates(found, known, looks))), Part(tables=tables)]
     )
 
 
-def _rates(found: Sequence[Sensitivity], trials: Sequence[Trial], looks: Looks) -> Iterator[Panel]:
-    for place, (problem, first, start) in enumerate(_problems(trials)):
+def _rates(found: Sequence[Sensitivity], known: Tracks, looks: Looks) -> Iterator[Panel]:
+    for place, (problem, first, start) in enumerate(_problems(known)):
         points = {
             each.optimizer: [(lr, final) for lr, final, _ in each.points if lr is not None and final is not None]
             for each in found
@@ -77,14 +78,14 @@ def _rates(found: Sequence[Sensitivity], trials: Sequence[Trial], looks: Looks) 
         yield _panel(problem, f"{first.metric} at the end", f"rates-{place}", alt, draw, looks)
 
 
-def expectation(trials: Sequence[Trial], looks: Looks) -> Section:
+def expectation(known: Tracks, looks: Looks) -> Section:
     """Draw the expected best metric after so many trials of a search."""
     title = "Expected best after k trials"
-    found = expected_best(trials)
+    found = expected_best(known)
     if not found:
         return absent("expected", title, "searches", command_line(*MAKES_THEM))
     panels = []
-    for place, (problem, first, start) in enumerate(_problems(trials)):
+    for place, (problem, first, start) in enumerate(_problems(known)):
         some = {name: values for (which, name), values in found.items() if which == problem}
 
         def draw(axes: Any, some: Any = some, first: Trial = first, start: float | None = start) -> None:
@@ -108,10 +109,11 @@ def expectation(trials: Sequence[Trial], looks: Looks) -> Section:
     return Section("expected", title, [text], parts=[Part(panels=panels)])
 
 
-def _problems(trials: Sequence[Trial]) -> Iterator[tuple[str, Trial, float | None]]:
+def _problems(known: Tracks) -> Iterator[tuple[str, Trial, float | None]]:
     """Yield each problem that was searched on, with one of its trials and the metric before training."""
-    for problem in dict.fromkeys(trial.problem for trial in trials if trial.track == "tuning"):
-        some = [trial for trial in trials if trial.problem == problem]
+    for problem in dict.fromkeys(problem for problem, _ in known["tuning"]):
+        cells = [cell for some in known.values() for cell in some.values() if cell.problem == problem]
+        some = [trial for cell in cells for trial in cell.trials]
         starts = [trial.points[0].val_metric for trial in some if trial.points]
         yield problem, some[-1], stats.median(starts)
 

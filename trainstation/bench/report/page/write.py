@@ -18,9 +18,10 @@ from trainstation.bench.report.page import appendix, evidence, pictures, tuning
 from trainstation.bench.report.page.curves import curves
 from trainstation.bench.report.page.looks import DARK, LIGHT, Look, looks_of
 from trainstation.bench.report.page.sections import Section
-from trainstation.bench.report.page.standings import Standings, heat, leaderboard, profiles, verdict
-from trainstation.bench.verdicts.cells import current
-from trainstation.bench.verdicts.score import standings
+from trainstation.bench.report.page.standings import heat, leaderboard, profiles, verdict
+from trainstation.bench.speed import display
+from trainstation.bench.verdicts.cells import Tracks, cells, current
+from trainstation.bench.verdicts.score import Standings, standings
 from trainstation.bench.words import counted
 
 __all__ = ["write"]
@@ -62,13 +63,13 @@ def _render(ledger: Ledger, command: str) -> str:
     script = Path(__file__).with_name("page.js").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     trials = current(ledger.trials)
-    tracks = [track for track in TRACKS if any(trial.track == track for trial in trials)]
-    found = {track: standings(trials, track) for track in tracks}
+    known = cells(trials)
+    found = {track: standings(known, track) for track in TRACKS if known[track]}
     first, looks = _looks(ledger, found)
     return jinja.get_template("page.html").render(
         title="Optimizers compared",
         subtitle=_subtitle(ledger),
-        sections=list(_sections(ledger, trials, found, looks)),
+        sections=list(_sections(ledger, trials, known, found, looks)),
         looks=looks,
         first=first,
         legend={"after": "leaderboard" if found else "environment", "until": "landscapes"},
@@ -86,7 +87,7 @@ def _looks(ledger: Ledger, found: Standings) -> tuple[list[str], dict[str, Look]
     first = list(names)[:SHOWN]
     first += [name for name in ALWAYS if name in names and name not in first]
     names |= dict.fromkeys(trial.optimizer for trial in ledger.trials)
-    timed = dict.fromkeys(row.peer for row in ledger.speeds if row.suite == "step" and row.median_ns is not None)
+    timed = dict.fromkeys(row.peer for row in display.timed(ledger.speeds))
     walked = dict.fromkeys(path.optimizer for path in ledger.paths)
     looks = looks_of(first, [*sorted(names), *timed, *walked])
     return [*first, *(name for name in timed if name not in names)], looks
@@ -104,8 +105,10 @@ def _subtitle(ledger: Ledger) -> str:
     return ", ".join([*parts, *days[-1:]])
 
 
-def _sections(ledger: Ledger, trials: Sequence[Trial], found: Standings, looks: dict[str, Look]) -> Iterator[Section]:
-    """Yield the sections in their order; `trials` are those of the ledger that count."""
+def _sections(
+    ledger: Ledger, trials: Sequence[Trial], known: Tracks, found: Standings, looks: dict[str, Look]
+) -> Iterator[Section]:
+    """Yield the sections in their order; `trials` are those of the ledger that count, `known` the same in cells."""
     scored = [trial for trial in trials if trial.track != "tuning"]
     caches = ledger.envs[-1].caches if ledger.envs else {}
     boxes = {name: appendix.box(name) for name in dict.fromkeys(trial.optimizer for trial in trials)}
@@ -114,10 +117,10 @@ def _sections(ledger: Ledger, trials: Sequence[Trial], found: Standings, looks: 
     if found:
         yield leaderboard(found, ledger.speeds)
         yield curves(scored, looks)
-        yield profiles(trials, found, looks)
-        yield heat(trials, found)
-        yield tuning.rates(trials, boxes, looks)
-        yield tuning.expectation(trials, looks)
+        yield profiles(known, found, looks)
+        yield heat(known, found)
+        yield tuning.rates(known, boxes, looks)
+        yield tuning.expectation(known, looks)
     yield appendix.diagnostics(ledger.diagnostics)
     yield pictures.speed(ledger.speeds, caches, looks)
     yield pictures.shares(scored)
