@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import click
 
-from benchmarks import average, decayed, reference, rehash, startup, step, targets, torch_steps, train, zero_grad
+from benchmarks import average, decayed, reference, rehash, startup, step, targets, zero_grad
+from benchmarks.torch import steps as torch
+from benchmarks.training import train
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -12,7 +14,7 @@ def main() -> None:
     """Our own benchmarks; `trainstation bench` and `trainstation speed` are everyone's."""
 
 
-for module in (average, decayed, reference, rehash, startup, step, targets, torch_steps, train, zero_grad):
+for module in (average, decayed, reference, rehash, startup, step, targets, torch, train, zero_grad):
     main.add_command(module.main)
 
 if __name__ == "__main__":

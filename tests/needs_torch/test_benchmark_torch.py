@@ -10,10 +10,10 @@ import torch
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))  # benchmarks is no part of the installation
-from benchmarks.torch_entrants import Tensors, why_not_compiled  # noqa: E402
-from benchmarks.torch_models import MODELS, ResNet18, Trainer  # noqa: E402
-from benchmarks.torch_report import Row, endings, judge, reasons  # noqa: E402
-from benchmarks.torch_runs import alike  # noqa: E402
+from benchmarks.torch.entrants import Tensors, why_not_compiled  # noqa: E402
+from benchmarks.torch.models import MODELS, ResNet18, Trainer  # noqa: E402
+from benchmarks.torch.report import Row, endings, judge, reasons  # noqa: E402
+from benchmarks.torch.runs import alike  # noqa: E402
 from trainstation.bench.speed.cases import SHAPES  # noqa: E402
 from trainstation.bench.stats import Interval  # noqa: E402
 

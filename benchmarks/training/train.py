@@ -17,7 +17,7 @@ import click
 import numpy as np
 
 import trainstation as ts
-from benchmarks.train_models import MODELS, Model
+from benchmarks.training.models import MODELS, Model
 from trainstation.bench import stats
 from trainstation.bench.speed.timing import Contender, measure
 from trainstation.gradtrack import Node

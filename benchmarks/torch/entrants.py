@@ -104,7 +104,7 @@ def why_not_compiled(rule: str, shapes: Shapes, threads: int, seconds: float) ->
     It is tried in a process of its own, which can be ended with all its compilers.
     """
     with Popen(
-        [sys.executable, "-m", "benchmarks.torch_entrants"],
+        [sys.executable, "-m", "benchmarks.torch.entrants"],
         stdin=PIPE,
         stdout=DEVNULL,
         stderr=PIPE,

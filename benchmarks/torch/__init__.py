@@ -1,0 +1,1 @@
+"""Steps of torch's parameters: ours, torch's and DeepSpeed's."""
