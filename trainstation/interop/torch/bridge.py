@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from importlib import import_module
+from inspect import signature
 from typing import Any, ClassVar
 
 import torch
@@ -17,6 +18,8 @@ from trainstation.optimizers.contract import LastStep
 from trainstation.optimizers.stepping.noted import NotedList
 
 __all__ = ["Bridge"]
+
+NO_OPTIONS = ("__class__", "master", "native", "params", "self")  # of what a class's `__init__` has
 
 
 class Bridge(Following, torch.optim.Optimizer):
@@ -36,35 +39,31 @@ class Bridge(Following, torch.optim.Optimizer):
     label: ClassVar[str]
     _step_supports_amp_scaling = True  # GradScaler hands over its scale and what it found
 
-    def _begin(
-        self,
-        params: Iterable[Any],
-        options: dict[str, Any],
-        *,
-        master: str | None = None,
-        extra: Mapping[str, Any] | None = None,
-        native: type[Optimizer] | None = None,
-    ) -> None:
+    def _begin(self, params: Iterable[Any], given: Mapping[str, Any], native: type[Optimizer] | None = None) -> None:
         """Link parameters; what a class's `__init__` ends with.
 
         Args:
             params: parameters, (name, parameter) pairs, or dicts of groups.
-            options: the keywords of the native class.
-            master: how bfloat16 and float16 parameters are stepped.
-            extra: what torch keeps in a group and the native class does not know.
+            given: all other arguments: the keywords of the native class; `master`, how bfloat16 and float16 parameters
+                are stepped; and what torch keeps in a group and the native class does not know.
             native: the class to step as, if not that of this class.
 
         """
-        if (extra or {}).get("differentiable"):
+        native = native or self.native
+        known = signature(native).parameters
+        master = given["master"]
+        options = {name: value for name, value in given.items() if name in known and name != "params"}
+        extra = {name: value for name, value in given.items() if name not in {*known, *NO_OPTIONS}}
+        if extra.get("differentiable"):
             msg = "differentiable=True is not supported: autograd does not see what a kernel does"
             raise NotImplementedError(msg)
         if master not in MASTERS:
             msg = f"master is one of {', '.join(map(repr, MASTERS))}, not {master!r}"
             raise ValueError(msg)
-        self._given = (native or self.native), options, master, dict(extra or {})
+        self._given = native, options, master, extra
         self._host()
         own = {name: options.get(name, value) for name, value in self._guest.defaults.items()}
-        super().__init__(params, {**own, **(extra or {})})
+        super().__init__(params, {**own, **extra})
         self._ready()
 
     def _ready(self) -> None:

@@ -59,13 +59,7 @@ class Adam(Bridge):
         max_grad_norm: float | None = None,
         on_nonfinite: str = "ignore",
     ) -> None:
-        options = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay, "amsgrad": amsgrad}
-        options |= {"maximize": maximize, "state_dtype": state_dtype}
-        options |= {"max_grad_norm": max_grad_norm, "on_nonfinite": on_nonfinite}
-        extra = {"foreach": foreach, "capturable": capturable, "differentiable": differentiable, "fused": fused}
-        extra["decoupled_weight_decay"] = decoupled_weight_decay
-        native = optimizers.AdamW if decoupled_weight_decay else optimizers.Adam
-        self._begin(params, options, master=master, extra=extra, native=native)
+        self._begin(params, locals(), optimizers.AdamW if decoupled_weight_decay else optimizers.Adam)
 
 
 class AdamW(Adam):
@@ -92,24 +86,7 @@ class AdamW(Adam):
         max_grad_norm: float | None = None,
         on_nonfinite: str = "ignore",
     ) -> None:
-        super().__init__(
-            params,
-            lr,
-            betas,
-            eps,
-            weight_decay,
-            amsgrad,
-            foreach=foreach,
-            maximize=maximize,
-            capturable=capturable,
-            differentiable=differentiable,
-            fused=fused,
-            decoupled_weight_decay=True,
-            master=master,
-            state_dtype=state_dtype,
-            max_grad_norm=max_grad_norm,
-            on_nonfinite=on_nonfinite,
-        )
+        self._begin(params, {**locals(), "decoupled_weight_decay": True})
 
 
 class SGD(Bridge):
@@ -138,11 +115,7 @@ class SGD(Bridge):
         max_grad_norm: float | None = None,
         on_nonfinite: str = "ignore",
     ) -> None:
-        options = {"lr": lr, "momentum": momentum, "dampening": dampening, "weight_decay": weight_decay}
-        options |= {"nesterov": nesterov, "maximize": maximize, "state_dtype": state_dtype}
-        options |= {"max_grad_norm": max_grad_norm, "on_nonfinite": on_nonfinite}
-        extra = {"foreach": foreach, "differentiable": differentiable, "fused": fused}
-        self._begin(params, options, master=master, extra=extra)
+        self._begin(params, locals())
 
 
 class RMSprop(Bridge):
@@ -172,11 +145,7 @@ class RMSprop(Bridge):
         max_grad_norm: float | None = None,
         on_nonfinite: str = "ignore",
     ) -> None:
-        options = {"lr": lr, "alpha": alpha, "eps": eps, "weight_decay": weight_decay, "momentum": momentum}
-        options |= {"centered": centered, "maximize": maximize, "state_dtype": state_dtype}
-        options |= {"max_grad_norm": max_grad_norm, "on_nonfinite": on_nonfinite}
-        extra = {"capturable": capturable, "foreach": foreach, "differentiable": differentiable}
-        self._begin(params, options, master=master, extra=extra)
+        self._begin(params, locals())
 
 
 _classes: dict[tuple[type[Optimizer], str], type[Bridge]] = {
@@ -204,8 +173,7 @@ def _made(native: type[Optimizer], name: str) -> type[Bridge]:
     told = signature(native)
 
     def __init__(self: Bridge, params: Iterable[Any], *args: Any, master: str | None = None, **options: Any) -> None:  # noqa: N807
-        given = told.bind(None, *args, **options).arguments
-        self._begin(params, {key: value for key, value in given.items() if key != "params"}, master=master)
+        self._begin(params, {**told.bind(None, *args, **options).arguments, "master": master})
 
     arguments = [
         each.replace(default=Parameter.empty) if each.name == "params" else each for each in told.parameters.values()
