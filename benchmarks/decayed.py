@@ -11,6 +11,7 @@ import numpy as np
 from trainstation import kernels
 from trainstation.bench import machine, stats
 from trainstation.bench.speed.entrants import link
+from trainstation.bench.speed.probe import under
 from trainstation.bench.speed.timing import Contender, measure
 from trainstation.bench.words import ratio
 from trainstation.create import parse
@@ -26,17 +27,12 @@ def _step(rule: str, size: float, isa: str) -> Callable[[], None]:
     rng = np.random.default_rng(0)
     values = rng.standard_normal(ELEMENTS, np.float32)
     optimizer = parse(rule).make(link([values], [(size * rng.standard_normal(ELEMENTS)).astype(np.float32)]))
-    _under(isa, optimizer.step)
+    under(isa, optimizer.step)
     for states in optimizer.state.values():
         for state in states.values():
             if size == 0 and state.ndim:
                 state[...] = np.finfo(np.float32).tiny  # the next step takes it below the normal numbers
-    return partial(_under, isa, optimizer.step)
-
-
-def _under(isa: str, step: Callable[[], object]) -> None:
-    with kernels.use(isa):
-        step()
+    return partial(under, isa, optimizer.step)
 
 
 @click.command("decayed")

@@ -9,7 +9,20 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["DISTURBED", "Fit", "Interval", "doubts", "fit", "interval", "mad", "median", "ratio", "verdict"]
+__all__ = [
+    "DISTURBED",
+    "RESAMPLES",
+    "Fit",
+    "Interval",
+    "bootstrapped",
+    "doubts",
+    "fit",
+    "interval",
+    "mad",
+    "median",
+    "ratio",
+    "verdict",
+]
 
 Array = NDArray[Any]
 RESAMPLES = 2000
@@ -32,7 +45,8 @@ def _picks(count: int, seed: int) -> Array:
     return np.random.default_rng(seed).integers(0, count, (RESAMPLES, count))
 
 
-def _interval(mid: float, resampled: Array) -> Interval:
+def bootstrapped(mid: float, resampled: Array) -> Interval:
+    """Return an estimate, and what 95 % of those lie between that were made of samples drawn again."""
     low, high = np.quantile(resampled, (0.025, 0.975))
     return Interval(float(low), mid, float(high))
 
@@ -40,7 +54,7 @@ def _interval(mid: float, resampled: Array) -> Interval:
 def interval(samples: Sequence[float]) -> Interval:
     """Return the median, and where it would lie were the samples drawn again."""
     values = np.asarray(samples)
-    return _interval(float(np.median(values)), np.median(values[_picks(len(values), 0)], axis=1))
+    return bootstrapped(float(np.median(values)), np.median(values[_picks(len(values), 0)], axis=1))
 
 
 def median(values: Sequence[float | None]) -> float | None:
@@ -64,7 +78,7 @@ def ratio(above: Sequence[float], below: Sequence[float], *, paired: bool = True
     first = _picks(len(one), 0)
     second = first if paired else _picks(len(two), 1)
     resampled = np.median(one[first], axis=1) / np.median(two[second], axis=1)
-    return _interval(float(np.median(one) / np.median(two)), resampled)
+    return bootstrapped(float(np.median(one) / np.median(two)), resampled)
 
 
 def verdict(speed: Interval) -> str:

@@ -16,7 +16,7 @@ from trainstation.bench.speed.cases import Case, cut
 from trainstation.bench.speed.entrants import link
 from trainstation.optimizers import Optimizer
 
-__all__ = ["Probe", "probes"]
+__all__ = ["Probe", "probes", "under"]
 
 Array = NDArray[Any]
 PROBED = 2**24  # elements: beyond any cache, and more say nothing new
@@ -68,7 +68,7 @@ def probes(case: Case, values: Sequence[Array], gradients: Sequence[Array]) -> l
     if Bandwidth.rule in kernels.rules():
         step = Bandwidth(link(values, gradients)).step
         for isa in kernels.isas():
-            call = step if isa == kernels.isa() else partial(_under, isa, step)
+            call = step if isa == kernels.isa() else partial(under, isa, step)
             made.append(Probe(f"probe:{isa}", call, count, 7 * size))
     return made
 
@@ -78,6 +78,7 @@ def _triad(pairs: list[tuple[Array, Array]]) -> None:
         np.add(values, gradients, out=values)
 
 
-def _under(isa: str, step: Callable[[], object]) -> None:
+def under(isa: str, step: Callable[[], object]) -> None:
+    """Take a step with the kernels of an instruction set."""
     with kernels.use(isa):
         step()

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trainstation.bench.stats import Interval
+from trainstation.bench.stats import RESAMPLES, Interval, bootstrapped
 from trainstation.bench.verdicts.cells import Cell, Measure, Tracks
 from trainstation.bench.words import DASH, counted, number
 
@@ -21,7 +21,6 @@ Array = NDArray[Any]
 
 LIMIT = 4.0  # no pair says more than so many times faster or slower; so a miss can be counted
 LEVEL = 0.05
-RESAMPLES = 2000
 DRAWS = 10_000
 EXACT = 13  # pairs whose 8,192 signs are all tried
 ROUNDING = 1e-12
@@ -113,10 +112,9 @@ def unpaired(groups: Sequence[tuple[Array, Array]], measure: Measure) -> Claim:
 
 
 def _claim(log: float, resampled: Array, by_chance: Array, count: int, problems: int, measure: Measure) -> Claim:
-    low, high = np.quantile(resampled, (0.025, 0.975))
     as_far = int((np.abs(by_chance) >= abs(log) - ROUNDING).sum())
     p = as_far / len(by_chance)
-    speedup = Interval(*(math.exp(each) for each in (low, log, high)))
+    speedup = Interval(*map(math.exp, bootstrapped(log, resampled)))
     verdict = "tie"
     if p < LEVEL and (speedup.low > 1 or speedup.high < 1):
         verdict = WORDS[measure][speedup.high < 1]
