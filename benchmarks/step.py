@@ -25,7 +25,13 @@ QUICK = 3.0
 @click.option("--rule", type=click.Choice(list(RULES)), default="adam", show_default=True, help="With all its peers.")
 @click.option("--cold", is_flag=True, help="With caches that are emptied before each step.")
 @click.option("--quick", is_flag=True, help="Up to 2^22 elements and 12 million parameters, fewer samples.")
-@click.option("--out", type=click.Path(path_type=Path), default=OUT, show_default=True)
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=OUT,
+    show_default=True,
+    help="Folder of the rows and the pictures.",
+)
 def main(rule: str, cold: bool, quick: bool, out: Path) -> None:
     """One step by size and by model, on 1 and 2 threads: trainstation and its peers."""
     sizes = [size for size in SIZES if not quick or size <= 2**22]
