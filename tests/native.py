@@ -12,6 +12,7 @@ from cases import DEFAULT, Job
 from cases import FLOAT64 as WIDE
 
 from trainstation import kernels
+from trainstation.kernels.step import MAX_SCALARS, MAX_STATES
 
 ROOT = Path(__file__).parents[1]
 TOOLS = ROOT / "tests" / "needs_tools"
@@ -26,8 +27,8 @@ FLAGS = ["-std=c99", "-ffp-contract=off", "-fno-math-errno"]
 SANITIZED = ["-O1", "-g1", "-fno-omit-frame-pointer"]  # more of -g takes gcc twice the time
 ISAS = ("scalar", "avx2", "avx512", "neon")
 STEP, POWER, SQUARES, USABLE = range(4)
-ARRAYS = 2 + 2 * kernels.MAX_STATES
-HEADER = struct.Struct(f"<6i48s2qQ{ARRAYS}q2d{kernels.MAX_SCALARS}d")
+ARRAYS = 2 + 2 * MAX_STATES
+HEADER = struct.Struct(f"<6i48s2qQ{ARRAYS}q2d{MAX_SCALARS}d")
 
 
 def run(*command, **options):
@@ -115,14 +116,14 @@ def header(
     mode, isa, *, fmt=0, threads=1, is_last=1, rule="", n=0, t=1, bytes_=(), gscale=1.0, scalars=(), fp_mode=DEFAULT
 ):
     sizes = [*bytes_, *[0] * (ARRAYS - len(bytes_))]
-    values = [*scalars, *[0.0] * (kernels.MAX_SCALARS - len(scalars))]
+    values = [*scalars, *[0.0] * (MAX_SCALARS - len(scalars))]
     first = (mode, ISAS.index(isa), fmt, threads, 0, is_last, rule.encode())
     return HEADER.pack(*first, n, t, fp_mode, *sizes, gscale, 0.0, *values)
 
 
 def names_of(job):
     """Name the arrays of a slot as ts_slot orders them; None for those that are not there."""
-    states = [*job.case.states, *[None] * (kernels.MAX_STATES - len(job.case.states))]
+    states = [*job.case.states, *[None] * (MAX_STATES - len(job.case.states))]
     scales = [f"{name}_scale" if f"{name}_scale" in job.arrays else None for name in states]
     return ["p", "g", *states, *scales]
 

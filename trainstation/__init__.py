@@ -58,36 +58,31 @@ sys.modules[f"{__name__}.generators"] = random
 
 # Imported when they are first asked for: a step needs none of them.
 _LATE = {
-    "CheckpointManager": "checkpoints",
-    "OptimizerInfo": "registry",
-    "OptimizerSpec": "registry",
-    "create_optimizer": "create",
-    "get_optimizer": "registry",
-    "hookimpl": "registry",
-    "list_optimizers": "registry",
-    "load": "checkpoints",
-    "optimizer_info": "registry",
-    "register_optimizer": "registry",
-    "save": "checkpoints",
-    "schedulers": "",
-    "schedules": "",
-    "unregister_optimizer": "registry",
+    "checkpoints": ("CheckpointManager", "load", "save"),
+    "create": ("create_optimizer",),
+    "registry": (
+        *("OptimizerInfo", "OptimizerSpec", "get_optimizer", "hookimpl", "list_optimizers"),
+        *("optimizer_info", "register_optimizer", "unregister_optimizer"),
+    ),
+    "schedulers": ("schedulers",),
+    "schedules": ("schedules",),
 }
 
 
 if not TYPE_CHECKING:  # it would have type checkers take any name
 
     def __getattr__(name: str) -> Any:
-        if name not in _LATE:
-            msg = f"module {__name__!r} has no attribute {name!r}"
-            raise AttributeError(msg)
-        module = import_module(f"{__name__}.{_LATE[name] or name}")
-        globals()[name] = value = getattr(module, name) if _LATE[name] else module
-        return value
+        for room, names in _LATE.items():
+            if name in names:
+                module = import_module(f"{__name__}.{room}")
+                globals()[name] = value = module if name == room else getattr(module, name)
+                return value
+        msg = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(msg)
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_LATE} - {"_LATE", "TYPE_CHECKING", "Any", "import_module"})
+    return sorted({*globals(), *__all__} - {"_LATE", "TYPE_CHECKING", "Any", "import_module", "sys"})
 
 
 __all__ = [

@@ -5,6 +5,7 @@ import pytest
 from cases import CASES, FORMATS, THREADS, Job, Table, cases, formats, grid
 
 from trainstation import kernels
+from trainstation.kernels import step
 
 CHUNK = 4096  # pieces are cut at multiples of it
 
@@ -118,7 +119,7 @@ def test_a_counter_that_is_not_that_of_the_scalars_stops_the_step_before_anythin
     table = Table(jobs)
     before = [job.arrays["p"].tobytes() for job in jobs]
     table.steps[1] += 1
-    assert table.call() == kernels.STALE
+    assert table.call() == step.STALE
     assert [job.arrays["p"].tobytes() for job in jobs] == before
     assert table.steps.tolist() == [2, 3]
 

@@ -14,7 +14,9 @@ from trainstation.bench import palette, stats, words
 from trainstation.bench.records.rows import Speed
 from trainstation.bench.words import counted
 
-__all__ = ["draw", "draw_models", "draw_sizes", "lines", "setting", "settings", "tables", "timed"]
+__all__ = ["HEADINGS", "draw", "draw_models", "draw_sizes", "lines", "setting", "settings", "tables", "timed"]
+
+HEADINGS = ("optimizer", "case", "threads", "us a step", "ns / element", "GB/s", "% of roof")  # of a table of times
 
 RESIDENT = 4  # arrays of a parameter's size in Adam's working set: p, g and two states
 
@@ -101,18 +103,7 @@ def _cell(row: Speed | None) -> str:
 
 
 def _verdicts(rows: Sequence[Speed]) -> Table:
-    headings = [
-        "optimizer",
-        "case",
-        "threads",
-        "us a step",
-        "ns / element",
-        "GB/s",
-        "% of roof",
-        "peer",
-        "speed / peer's",
-    ]
-    made = _table(2, [*headings, ""])
+    made = _table(2, [*HEADINGS, "peer", "speed / peer's", ""])
     for row in rows:
         made.add_row(
             *(

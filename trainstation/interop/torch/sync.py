@@ -40,11 +40,6 @@ class Following:
         self._builds = -1
 
     @property
-    def _stepper(self) -> TensorStepper:
-        stepper: TensorStepper = self._guest.engine
-        return stepper
-
-    @property
     def state(self) -> dict[Any, dict[str, Any]]:
         """For each parameter that has been stepped, its step and its tensors."""
         return self._state
@@ -151,14 +146,15 @@ class Following:
 
     def _show(self) -> None:
         """Bring `state` and the groups up to date after a step."""
-        table = self._stepper.table
-        if self._builds != self._stepper.builds or table.interpreted or table.prepares:
-            self._builds = self._stepper.builds
+        engine: TensorStepper = self._guest.engine
+        table = engine.table
+        if self._builds != engine.builds or table.interpreted or table.prepares:
+            self._builds = engine.builds
             for view, state in self._guest.state.items():
                 show(self._state[view.tensor], view, state, self._step_tensors[self._places[view]])
             self._show_steps()
             self._show_groups()
-            places = [self._places[row.parameter] for row in self._stepper.whole.compiled]
+            places = [self._places[row.parameter] for row in engine.whole.compiled]
             is_all = places == list(range(len(self._steps)))
             self._compiled: Any = slice(None) if is_all else np.array(places, np.intp)
         self._steps[self._compiled] = table.steps

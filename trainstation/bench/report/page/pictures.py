@@ -95,19 +95,7 @@ def _fastest(rows: Sequence[Speed]) -> str:
 
 
 def _timings(rows: Sequence[Speed]) -> Table:
-    headings = [
-        "optimizer",
-        "case",
-        "threads",
-        "us a step",
-        "ns / element",
-        "GB/s",
-        "% of roof",
-        "speed / peer's",
-        "peer",
-        "verdict",
-        "n",
-    ]
+    headings = [*display.HEADINGS, "speed / peer's", "peer", "verdict", "n"]
     lines = [
         [
             Cell(row.peer),
