@@ -37,7 +37,7 @@ def threaded_step(number=3, seed=0):
 
 def python(code, **environment):
     here = Path(__file__).parent
-    paths = os.pathsep.join([str(here.parent), str(here), *filter(None, [os.environ.get("PYTHONPATH")])])
+    paths = os.pathsep.join([str(here.parent / "support"), str(here), *filter(None, [os.environ.get("PYTHONPATH")])])
     clean = {k: v for k, v in os.environ.items() if k not in ("TRAINSTATION_NUM_THREADS", "OMP_NUM_THREADS")}
     done = subprocess.run(
         [sys.executable, "-c", code],

@@ -2,18 +2,14 @@
 
 import copy
 import inspect
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from layers import CASES, SIZES, apart, classes, every_case, normal
 
 import trainstation as ts
 from trainstation.nn import functional
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
-from nn.cases import CASES, SIZES, apart, classes, every_case, normal
 
 F = torch.nn.functional
 CLOSE = {"rtol": 1e-10, "atol": 1e-12}

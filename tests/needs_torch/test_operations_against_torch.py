@@ -1,19 +1,14 @@
 """Each operation of the table against torch's in float64: values and gradients."""
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
+from references import REFERENCES
 from samples import SAMPLES
 
 import trainstation as ts
 from trainstation.ops import OPERATIONS
 from trainstation.tensor import apply
-
-sys.path.insert(0, str(Path(__file__).parent))
-from references import REFERENCES
 
 CLOSE = {"rtol": 1e-10, "atol": 1e-12}
 

@@ -1,22 +1,17 @@
 """Convolution and pooling against torch's over drawn shapes: sizes, values and gradients, and what both refuse."""
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from references.windows import REFERENCES
 from samples.common import distinct, values
 from samples.windows import AVG, MAX, PLAIN
 
 import trainstation as ts
 from trainstation.ops import OPERATIONS
 from trainstation.tensor import apply
-
-sys.path.insert(0, str(Path(__file__).parent))
-from references.windows import REFERENCES
 
 CLOSE = {"rtol": 1e-10, "atol": 1e-12}
 drawn = settings(deadline=None, max_examples=300)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from nn.cases import CASES, SIZES, every_case
+from layers import CASES, SIZES, every_case
 
 import trainstation as ts
 from trainstation.testing import check_grad

@@ -21,12 +21,7 @@ _blank = object.__new__
 
 
 class Core(Generic[R]):
-    """What every part of Tensor builds on, and all that it may use of the others.
-
-    Attributes:
-        data: the NumPy array itself. It may be replaced, and written to; GradTrack does not see such writes.
-
-    """
+    """What every part of Tensor builds on, and all that it may use of the others."""
 
     __slots__ = ("__weakref__", "_grad", "_hold", "_hooks", "_node", "_requires_grad", "_spare", "_version", "data")
 

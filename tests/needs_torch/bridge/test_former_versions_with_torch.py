@@ -9,7 +9,7 @@ import torch
 from trainstation.interop.torch import AdamW, bridge, optimizer_class, optimizers
 from trainstation.optimizers import Adam, RMSprop
 
-HERE = Path(__file__).parents[1] / "former"
+HERE = Path(__file__).parents[2] / "former"
 CLASSES = {
     "adamw": AdamW,
     "named_adam": optimizer_class(Adam, "adam"),

@@ -110,6 +110,6 @@ def test_one_that_cannot_be_made_fails_its_checks():
     try:
         said = invoke("unmade", code=1).stdout
         assert "KeyError: 'not today'" in said
-        assert "test_cli_check.py:" in said
+        assert "test_check.py:" in said
     finally:
         ts.unregister_optimizer("unmade")

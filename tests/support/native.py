@@ -14,7 +14,7 @@ from cases import FLOAT64 as WIDE
 from trainstation import kernels
 from trainstation.kernels.step import MAX_SCALARS, MAX_STATES
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 TOOLS = ROOT / "tests" / "needs_tools"
 SOURCES = sorted(path for path in (ROOT / "kernels").glob("*.c") if path.name != "kernels.csrc.c")
 OPERATIONS = sorted((TOOLS / "operations").glob("*.c"))

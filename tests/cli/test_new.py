@@ -15,7 +15,7 @@ from click.testing import CliRunner
 
 from trainstation.cli import new as command
 
-LION = Path(__file__).parents[1] / "plugins" / "trainstation-lion"
+LION = Path(__file__).parents[2] / "plugins" / "trainstation-lion"
 CLASSICS = LION.with_name("trainstation-classics")
 NUMPY = [
     *(".github/workflows/tests.yml", ".gitignore", "LICENSE", "README.md", "pyproject.toml"),
