@@ -59,7 +59,7 @@ def python(tmp_path_factory):
         ("tests/kernels/test_squares.py", ""),
         ("tests/kernels/test_functions.py", "near or special or any_number or causal or target"),
         ("tests/kernels/test_windows.py", ""),
-        ("tests/optimizers/test_noticed.py", ""),
+        ("tests/optimizers/stepping/test_noticed.py", ""),
         ("tests/optimizers/test_clipping.py", "measure_nothing or scaling or leaves_everything"),
         ("tests/optimizers/test_errors.py", ""),
     ],
