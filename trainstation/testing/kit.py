@@ -9,8 +9,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from trainstation.optimizers import Optimizer
+from trainstation.testing.catalogue import CHECKS, Check
 from trainstation.testing.subject import Subject
-from trainstation.testing.table import CHECKS, Check
 from trainstation.testing.verdicts import FAILED, NOT_APPLICABLE, NOT_RUN, OK, CheckError, NotApplicable, Result
 
 if TYPE_CHECKING:

@@ -9,15 +9,13 @@ import hashlib
 import math
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
-from trainstation import kernels
+from trainstation.bench.machine import threads
 from trainstation.bench.problems import Problem
 from trainstation.bench.protocol.provenance import code_hash, problem_version
 from trainstation.bench.protocol.rates import SCHEDULES, schedule_of
@@ -26,7 +24,7 @@ from trainstation.create import create_optimizer
 from trainstation.registry.lookup import find_optimizer, label_of
 from trainstation.registry.names import Entry
 
-__all__ = ["Job", "Progress", "lost_trial", "one_thread", "run_trial", "seed_of"]
+__all__ = ["Job", "Progress", "lost_trial", "run_trial", "seed_of"]
 
 GRID = 50  # evaluations of a trial that has a budget of steps
 SPREAD = 1.1  # else one after each epoch, and later on a tenth further each time
@@ -63,18 +61,6 @@ class Job:
 
 
 # `machine.threads` does so for any number; this one is part of what each row's hash is of.
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Let our kernels and every pool of BLAS and OpenMP that is loaded use one thread."""
-    before = kernels.get_num_threads()
-    kernels.set_num_threads(1)
-    try:
-        with threadpool_limits(1):
-            yield
-    finally:
-        kernels.set_num_threads(before)
-
-
 def run_trial(
     problem: Problem, job: Job, env_id: str, *, on_point: Callable[[Point], None], progress: Progress
 ) -> Trial:
@@ -91,7 +77,7 @@ def run_trial(
     run = _Run(problem, job, on_point, progress)
     status, reason = "error", ""
     try:
-        with one_thread(), np.errstate(all="ignore"):  # a run that diverges says so by its status
+        with threads(1), np.errstate(all="ignore"):  # a run that diverges says so by its status
             status = run.train()
     except (Exception, SystemExit) as error:  # noqa: BLE001  # a stranger may raise anything; the others go on
         reason = reason_of(error)

@@ -13,7 +13,7 @@ from trainstation.bench.records.ledger import Ledger
 from trainstation.bench.records.rows import Diagnostic, Row, Trial, to_json
 from trainstation.bench.report.page.evidence import groups
 from trainstation.bench.report.page.sections import Download, Part, Section, absent
-from trainstation.bench.report.page.table import Cell, Table, number
+from trainstation.bench.report.page.tables import Cell, Table, number
 from trainstation.bench.words import counted, hyper
 from trainstation.errors import DuplicateOptimizerError, UnknownOptimizerError
 from trainstation.registry.lookup import find_optimizer

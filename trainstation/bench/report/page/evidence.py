@@ -10,7 +10,7 @@ from trainstation.bench import command_line, stats, words
 from trainstation.bench.records.ledger import Ledger
 from trainstation.bench.records.rows import Env, Run, Trial
 from trainstation.bench.report.page.sections import Part, Section
-from trainstation.bench.report.page.table import Cell, Table, number
+from trainstation.bench.report.page.tables import Cell, Table, number
 from trainstation.bench.words import counted
 
 __all__ = ["environment", "groups", "results"]

@@ -14,7 +14,7 @@ from trainstation.bench.records.rows import Path, Speed, Trial
 from trainstation.bench.report.page.looks import FAINT, GRID, INK, Look
 from trainstation.bench.report.page.sections import Panel, Part, Section, absent
 from trainstation.bench.report.page.svg import drawn, log_axis
-from trainstation.bench.report.page.table import Cell, Table, matrix, number
+from trainstation.bench.report.page.tables import Cell, Table, matrix, number
 from trainstation.bench.speed import display
 from trainstation.bench.words import counted
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from markupsafe import Markup
 
-from trainstation.bench.report.page.table import Table
+from trainstation.bench.report.page.tables import Table
 
 __all__ = ["Download", "Missing", "Panel", "Part", "Section", "absent"]
 

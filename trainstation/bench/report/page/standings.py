@@ -13,7 +13,7 @@ from trainstation.bench.records.rows import Speed
 from trainstation.bench.report.page.looks import Look
 from trainstation.bench.report.page.sections import Panel, Part, Section, absent
 from trainstation.bench.report.page.svg import drawn
-from trainstation.bench.report.page.table import Cell, Table, matrix, number
+from trainstation.bench.report.page.tables import Cell, Table, matrix, number
 from trainstation.bench.speed import display
 from trainstation.bench.verdicts import score
 from trainstation.bench.verdicts.cells import Measure, Tracks

@@ -14,7 +14,7 @@ from trainstation.bench.report.page.curves import limits
 from trainstation.bench.report.page.looks import Look
 from trainstation.bench.report.page.sections import Panel, Part, Section, absent
 from trainstation.bench.report.page.svg import drawn, log_axis
-from trainstation.bench.report.page.table import matrix
+from trainstation.bench.report.page.tables import matrix
 from trainstation.bench.verdicts.cells import Tracks
 from trainstation.bench.verdicts.sensitivity import Sensitivity, expected_best, sensitivity
 from trainstation.registry.spaces import Space
