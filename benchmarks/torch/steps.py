@@ -1,7 +1,7 @@
 """Our optimizers of torch's parameters, beside torch's own: the step by itself, and in the training of models.
 
 Gradients are of two kinds, each timed by itself. "new": before each step backward gives all parameters new gradients,
-as after `zero_grad()`; this is not timed, for anybody, and is autograd's own way to do so, so that what an optimizer
+as after `zero_grad()`; this is not timed for any, and is autograd's own way to do so, so that what an optimizer
 pays for a gradient that it has not seen is in its time. "kept": the same gradients at each step, as after
 `zero_grad(set_to_none=False)`.
 """

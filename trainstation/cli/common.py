@@ -99,7 +99,7 @@ def needs_the_extra(command: str) -> None:
     """Fail unless the packages of the extra `bench` are there."""
     missing = [module for module in ("rich", "matplotlib", "threadpoolctl", "jinja2") if find_spec(module) is None]
     if missing:
-        # By folder: on the package index, the plain name may be somebody else's.
+        # By folder: on the package index, the plain name may be another project's.
         text = (
             f"{command} needs {', '.join(missing)}; this brings it, in a clone of trainstation: "
             'pip install -e ".[bench]"'

@@ -28,7 +28,7 @@ def stem(out: Path, command: str) -> Path:
 
 class _Console(Console):
     def on_broken_pipe(self) -> None:
-        """Leave it to whoever has started the run, instead of a SystemExit, which looks like an optimizer's."""
+        """Leave it to the caller of the run, instead of a SystemExit, which looks like an optimizer's."""
         raise OutputError from sys.exception()
 
 

@@ -63,7 +63,7 @@ class Begun(NamedTuple):
 
 
 def unfinished(out: Path, plan: Mapping[str, Any]) -> Begun | None:
-    """Return the newest run of this plan in a folder, if it has not ended and nobody is at it."""
+    """Return the newest run of this plan in a folder, if it has not ended and no process is at it."""
     asked = json.loads(json.dumps(jsonable(plan)))
     for path in sorted(out.glob("bench-*.jsonl"), reverse=True):
         try:

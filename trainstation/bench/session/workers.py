@@ -22,7 +22,7 @@ POOLS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_M
 
 
 class Watcher(Protocol):
-    """Whoever shows what runs; a slot is a place for one trial at a time."""
+    """What shows trials while they run; a slot is a place for one at a time."""
 
     def begin(self, slot: int, job: Job) -> None:
         """A trial begins."""

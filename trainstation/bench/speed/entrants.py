@@ -32,7 +32,7 @@ def admit(names: Iterable[str]) -> tuple[list[Entrant], dict[str, str]]:
     """Return who can take part, and who is absent, by what is to be installed first.
 
     Raises:
-        ValueError: a name is unknown, an optimizer has no such options, or nobody can take part.
+        ValueError: a name is unknown, an optimizer has no such options, or none can take part.
 
     """
     entrants, absent = {}, {}

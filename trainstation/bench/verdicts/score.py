@@ -32,7 +32,7 @@ class Standing:
         version: of the distribution.
         n: trials on problems that have a target; they are the pairs of which `solved` is the share.
         problems: that it was trained on.
-        of_problems: that anybody was trained on in this track.
+        of_problems: that some optimizer was trained on in this track.
         solved: share of the trials that have reached the target; None of none.
         score_steps: area under the performance profile, as `scores` says; None: no problem has a target.
         score_secs: likewise.
@@ -103,7 +103,7 @@ def profiles(known: Tracks, track: str, measure: Measure) -> dict[str, tuple[Arr
 
     Two float64 arrays: tau, rising from 1 to 4, the same of all optimizers, and the share of the track's problems on
     which the median time to the target is within tau times the best optimizer's. It is constant from one tau to the
-    next. What an optimizer was not trained on it has not solved; what nobody has solved counts against all.
+    next. What an optimizer was not trained on it has not solved; what none has solved counts against all.
 
     A profile depends on who else was there: where the best of a problem leaves, others are nearer to the best that is
     left, and their order may change. Of two optimizers only `claims.versus` says which is better.

@@ -238,7 +238,7 @@ class Bridge(Following, torch.optim.Optimizer):
 
 
 def _with_plain_states(optimizer: Bridge, state_dict: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG001  # a hook
-    """Make a state dict one that anybody can save, load and keep."""
+    """Make a state dict one of plain dicts, lists and tensors, fit to be saved."""
     states = {key: as_plain(state) for key, state in state_dict["state"].items() if state}
     groups = [{**group, "params": list(group["params"])} for group in state_dict["param_groups"]]
     return {**state_dict, "state": states, "param_groups": groups}

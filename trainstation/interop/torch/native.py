@@ -31,8 +31,8 @@ class TensorWatch(Watch):
     """What the rows of a table were made of, and the gradients of the moment, which it holds during a step only.
 
     Backward gives every parameter a new gradient, so addresses are what a step looks at. A gradient is contiguous and
-    as many bytes as its parameter, or it goes another way: autograd promises this of those that it makes, but anybody
-    may assign another one.
+    as many bytes as its parameter, or it goes another way: autograd promises this of those that it makes, but a
+    user may assign another one.
     """
 
     def __init__(self, watch: Watch, table: Table, views: Sequence[View]) -> None:

@@ -23,7 +23,7 @@ __all__ = ["Following", "name_of"]
 class Following:
     """The part of `Bridge` that knows its native optimizer, the guest.
 
-    Anybody may write to `param_groups` and `state`; before a step the guest is brought up to date, after it these are.
+    Users may write to `param_groups` and `state`; before a step the guest is brought up to date, after it these are.
     """
 
     param_groups: list[Group]

@@ -30,7 +30,7 @@ class Stepper:
 
     Attributes:
         busy: whether a step is reading gradients.
-        changed: whether anybody but a step has written to a state, or to a group's list of parameters.
+        changed: whether something else than a step has written to a state, or to a group's list of parameters.
         table: the rows of the last step.
         has_warned: whether it was said already that there is no gradient.
 

@@ -24,7 +24,7 @@ class Watch:
     """What the rows of a table were made of.
 
     Values are compared by identity, as are gradients, which it holds: their owners are told (`_hold`), for backward
-    must see whether anybody else needs the buffer. Looking allocates nothing that grows with the number of parameters.
+    must see whether the buffer is needed elsewhere. Looking allocates nothing that grows with the number of parameters.
     """
 
     def __init__(

@@ -18,7 +18,7 @@ class MyOptimizer(Optimizer):
 
     For each element:
 
-        m = flush(momentum * m + (1 - momentum) * g)    (momentum_buffer; flush: what is no normal number becomes 0)
+        m = flush(momentum * m + (1 - momentum) * g)    (momentum_buffer; flush: subnormals become 0)
         p = p * (1 - lr * weight_decay)
         p = p - lr * sign(m)
 
