@@ -68,7 +68,7 @@ def test_an_optimizer_goes_on_as_one_of_the_same_state(name):
 def test_an_average_of_an_optimizer_averages_on():
     model, optimizer, average = loaded("averaging")
     assert optimizer.last_step.grad_norm > 1
-    assert optimizer.average is average
+    assert optimizer.weight_average is average
     assert average.n_averaged == 1
     step(optimizer, model.parameters())
     assert average.n_averaged == 2

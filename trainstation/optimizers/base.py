@@ -106,7 +106,7 @@ class Optimizer(StateDicts):
         self.engine = self.engine_class()
         self.state = self._state
         for group in self.param_groups:
-            self.note(group)
+            self.note_parameters(group)
         _all.add(self)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -115,7 +115,8 @@ class Optimizer(StateDicts):
     def __setstate__(self, state: dict[str, Any]) -> None:
         state = dict(state)
         if "_last" in state:  # of a former version
-            state["average"] = state.pop("_average", None)
+            del state["_warned"]
+            state["weight_average"] = state.pop("_average", None)
             last = state.pop("_last")
             state["last_step"] = None if last is None else LastStep(last[0], last[1], isa_of(last[2]))
         vars(self).update(state)

@@ -51,7 +51,7 @@ class Contract(ABC):
 
     Attributes:
         base: of a wrapper, the optimizer whose rule and states it has; None.
-        average: of its weights, which each step goes on with; None.
+        weight_average: which each step goes on with; None.
 
     """
 
@@ -59,7 +59,7 @@ class Contract(ABC):
     optional_states: ClassVar[tuple[str, ...]] = ()
     rule: ClassVar[str | None] = None
     base: Contract | None = None
-    average: Averaging | None = None
+    weight_average: Averaging | None = None
 
     param_groups: list[Group]
     state: dict[Any, dict[str, Any]]

@@ -54,10 +54,10 @@ class Average(ABC):
             if (type(of).step, type(of)._step) != (Optimizer.step, Optimizer._step):
                 msg = f"{type(of).__name__} does more than a step; give its model, and call update() after each step"
                 raise TypeError(msg)
-            if of.average is not None and not of.average.is_stopped:
+            if of.weight_average is not None and not of.weight_average.is_stopped:
                 msg = f"{type(of).__name__} has an average already; give its model, and call update() after each step"
                 raise ValueError(msg)
-            of.average = self
+            of.weight_average = self
         elif hasattr(of, "register_step_post_hook"):  # torch's
             of.register_step_post_hook(lambda *_: None if self.is_stopped else self.update())
 

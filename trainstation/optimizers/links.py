@@ -84,9 +84,9 @@ class Links(Contract):
             made = groups.make_group(group, self.defaults, self._linked(), len(self.param_groups))
             self.validate(made)
             self._check_dtypes(made)
-            self.param_groups.append(self.note(made))
+            self.param_groups.append(self.note_parameters(made))
 
-    def note(self, group: Group) -> Group:
+    def note_parameters(self, group: Group) -> Group:
         """Mark the optimizer changed when the list of a group's parameters is written to."""
         group["params"] = NotedList(self.engine.changed, group["params"])
         return group
@@ -108,7 +108,7 @@ class Links(Contract):
             made = groups.make_group({"params": ps}, self.defaults, self._linked())
             self._check_dtypes(made)
             if not self.param_groups:
-                self.param_groups.append(self.note(made))
+                self.param_groups.append(self.note_parameters(made))
                 return
             first = self.param_groups[0]
             if "param_names" in first or "param_names" in made:

@@ -71,13 +71,15 @@ class StateDicts(Links):
                 for number, parameter in zip(group["params"], current["params"], strict=True):
                     if number in sd["state"]:
                         hyper = {**current, **setting}
-                        state[parameter] = self.fitting(f"parameter {number}", parameter, sd["state"][number], hyper)
+                        state[parameter] = self.fitting_state(
+                            f"parameter {number}", parameter, sd["state"][number], hyper
+                        )
             for current, setting in zip(self.param_groups, settings, strict=True):
                 current.update(setting)
             self.state = state
             self.forget_arrays()
 
-    def fitting(self, label: str, parameter: Parameter, given: Mapping[str, Any], hyper: Group) -> dict[str, Any]:
+    def fitting_state(self, label: str, parameter: Parameter, given: Mapping[str, Any], hyper: Group) -> dict[str, Any]:
         """Return a copy of one parameter's state, or raise. The optional states are there or not; a step makes them."""
         expected = first_state(self, parameter, hyper)
         optional = layout_of(self, parameter, hyper, [name for name in self.optional_states if name in given])

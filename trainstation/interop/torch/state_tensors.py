@@ -100,7 +100,7 @@ def native_state(optimizer: Optimizer, view: View, given: Mapping[str, Any], hyp
         msg = f"state of {view.name}: step is {step}, not a count"
         raise ValueError(msg)
     made["step"] = int(step)
-    fitting = optimizer.fitting(view.name, view, made, hyper)
+    fitting = optimizer.fitting_state(view.name, view, made, hyper)
     if view.keeps_master and "master" in given:
         master = _native(view, given["master"], view.data.dtype)
         if master.shape != view.data.shape:

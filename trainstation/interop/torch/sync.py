@@ -121,7 +121,7 @@ class Following:
         self._steps = self._flat.numpy()
         self._seen = self._steps.tobytes()
         self._step_tensors = self._flat.unbind()
-        guest.param_groups = [guest.note(group) for group in made]
+        guest.param_groups = [guest.note_parameters(group) for group in made]
         guest.state = states
         guest.forget_arrays()
         self._synced: list[Group] = [{} for _ in made]

@@ -128,8 +128,8 @@ class Stepper:
             if table.interpreted or table.prepares:
                 return self._run_in_turn(optimizer, table)
             table.ask(optimizer.scalars, self._hypers)
-            if optimizer.average is not None:
-                optimizer.average.begin(table)
+            if optimizer.weight_average is not None:
+                optimizer.weight_average.begin(table)
             is_measured = optimizer.max_grad_norm is not None or optimizer.on_nonfinite != "ignore"
             try:
                 if is_measured:
@@ -137,8 +137,8 @@ class Stepper:
                 else:
                     result = table.call()
                 if result == DONE:
-                    if optimizer.average is not None:
-                        optimizer.average.finish(table)
+                    if optimizer.weight_average is not None:
+                        optimizer.weight_average.finish(table)
                     table.advance()
             except BaseException:
                 table.bump()  # an interrupt may come between the call and what follows it
@@ -165,8 +165,8 @@ class Stepper:
                 norm, clip, wrong = table.measure(optimizer.max_grad_norm)
                 if wrong is not None and optimizer.on_nonfinite != "ignore":
                     return _refuse(optimizer, wrong, norm)
-            if optimizer.average is not None:
-                optimizer.average.begin(table)
+            if optimizer.weight_average is not None:
+                optimizer.weight_average.begin(table)
             optimizer.prepare(table.parameters)
             table.ask(optimizer.scalars, self._hypers)
             try:
@@ -177,8 +177,8 @@ class Stepper:
                 raise
         if table.compiled:
             table.call.scaled(clip)
-        if optimizer.average is not None:
-            optimizer.average.finish(table)
+        if optimizer.weight_average is not None:
+            optimizer.weight_average.finish(table)
         table.advance()
         return LastStep(norm, False, isa_of(table.call.isa if table.compiled else None))
 
