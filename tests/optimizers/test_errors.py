@@ -419,3 +419,16 @@ class TestAnAuthorsMistakes:
         optimizer.step()
         optimizer.step()
         assert (optimizer.state[p]["momentum_buffer"] == 2).all()
+
+
+@pytest.mark.parametrize("gradient", [[1.0, 2.0], (1.0, 2.0), "steep", 3])
+def test_a_gradient_that_is_no_array_is_named(gradient):
+    class Plain:
+        def __init__(self):
+            self.data, self.grad = np.ones(2, np.float32), gradient
+
+    p = Plain()
+    kind = type(gradient).__name__
+    with pytest.raises(TypeError, match=f"parameter 0 of group 0 .*: its gradient must be an array .*, not {kind}"):
+        Adam([p]).step()
+    assert np.array_equal(p.data, [1, 1])

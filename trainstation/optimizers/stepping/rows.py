@@ -147,6 +147,7 @@ def rows_of(
             gradient = gradient_of(parameter)
             if gradient is not None:
                 name = groups.describe(group, index, position)
+                check_data(name, parameter.data, gradient)
                 hold = Hold(gradient, busy, parameter.grad)
                 rows.append(_row(optimizer, name, index, parameter, hold, plans[index], hypers[index]))
             elif chosen is not None:
@@ -157,7 +158,6 @@ def rows_of(
 
 def _row(optimizer: Contract, name: str, group: int, parameter: Parameter, hold: Hold, plan: Plan, hyper: Group) -> Row:
     data = parameter.data
-    check_data(name, data, hold.gradient)
     if optimizer.state_dtype is not None and data.dtype != np.float32:
         msg = f"{name}: state_dtype={optimizer.state_dtype!r} is for float32 parameters"
         raise ValueError(msg)
