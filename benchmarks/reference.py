@@ -52,6 +52,11 @@ def _pack(out: Path) -> None:
     for path in [*out.glob("*.jsonl"), *out.glob("*.png")]:
         path.unlink()
     (out / f"{PACKED}.new").replace(out / PACKED)
+    write_page(out)
+
+
+def write_page(out: Path) -> None:
+    """Write the page of the committed rows, which holds them too."""
     page.write(Ledger.read(out), out / "report.html", command="python -m benchmarks reference")
 
 

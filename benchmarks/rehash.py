@@ -14,7 +14,7 @@ from typing import Any
 
 import click
 
-from benchmarks.reference import OUT, PACKED
+from benchmarks.reference import OUT, PACKED, write_page
 from benchmarks.targets import COMMITTED
 
 # Runs in either checkout: provenance.py may lie elsewhere in the other.
@@ -73,6 +73,7 @@ def main(before: str) -> None:
     with lzma.open(replaced, "wt", encoding="utf-8", preset=9) as file:
         file.writelines(json.dumps(row) + "\n" for row in rows)
     replaced.replace(OUT / PACKED)
+    write_page(OUT)
     COMMITTED.write_text(json.dumps(targets, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     for field, subject in SUBJECT.items():
         count = sum(field == each for _, each, _ in hashed)
