@@ -1,5 +1,5 @@
 /* Runs tables of slots from stdin, and writes what became of them to stdout: for processors that are not this one, and
- * for sanitizers. Arrays are allocated one by one, with not a byte to spare. tests/native.py is the other end. */
+ * for sanitizers. Arrays are allocated one by one, with not a byte to spare. tests/support/native.py is the other end. */
 #include "kernels.h"
 
 #include <stdio.h>

@@ -1,4 +1,4 @@
-/* How float states are kept in 16 or 8 bits. The same text in NumPy: trainstation/optimizers/stored.py.
+/* How float states are kept in 16 or 8 bits. The same text in NumPy: trainstation/optimizers/stepping/codec.py.
  *
  * Every rounding is stochastic, from a hash of (element, t): rounded to nearest, v * 0.999 would never decay.
  *   bfloat16   the upper half of the float

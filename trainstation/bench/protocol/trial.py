@@ -60,7 +60,6 @@ class Job:
     seconds: float | None = None
 
 
-# `machine.threads` does so for any number; this one is part of what each row's hash is of.
 def run_trial(
     problem: Problem, job: Job, env_id: str, *, on_point: Callable[[Point], None], progress: Progress
 ) -> Trial:
