@@ -19,7 +19,7 @@ PLUGINS = 300
 NUMPY, OURS = ("import numpy", "", "import numpy"), ("import trainstation", "", "import trainstation")
 LISTING = (
     f"list_optimizers() with {PLUGINS} plugins",
-    "import trainstation as ts, trainstation.registry, importlib.metadata",
+    "import trainstation as ts, importlib.metadata",
     "ts.list_optimizers()",
 )
 PLUGIN = """

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import click
 
-from trainstation.bench import OUT
-from trainstation.bench.records.output import Output, stem
 from trainstation.bench.speed.cases import SHAPES, make_cases, parse_sizes
 from trainstation.bench.speed.entrants import family
-from trainstation.bench.speed.race import Race
+from trainstation.cli.common import out_folder
+from trainstation.cli.speed import race
 
 # What is compared; sgd is of interest with its momentum.
 RULES = {"adam": "", "adamw": "", "sgd": "momentum=0.9", "rmsprop": ""}
@@ -25,19 +23,10 @@ QUICK = 3.0
 @click.option("--rule", type=click.Choice(list(RULES)), default="adam", show_default=True, help="With all its peers.")
 @click.option("--cold", is_flag=True, help="With caches that are emptied before each step.")
 @click.option("--quick", is_flag=True, help="Up to 2^22 elements and 12 million parameters, fewer samples.")
-@click.option(
-    "--out",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=OUT,
-    show_default=True,
-    help="Folder of the rows and the pictures.",
-)
+@out_folder
 def main(rule: str, cold: bool, quick: bool, out: Path) -> None:
     """One step by size and by model, on 1 and 2 threads: trainstation and its peers."""
     sizes = [size for size in SIZES if not quick or size <= 2**22]
     shapes = [name for name in SHAPES if not quick or name != "gpt2"]
     cases = make_cases(sizes, shapes, THREADS, ["cold" if cold else "warm"], "float32")
-    seconds = (QUICK if quick else SECONDS) * len(cases)
-    race = Race(Output(stem(out, "speed"), None), family(rule, RULES[rule]), cases, seconds=seconds)
-    race.run()
-    sys.exit(3 if race.has("error") else int(race.has("invalid")))  # as `trainstation speed` ends
+    race(family(rule, RULES[rule]), cases, (QUICK if quick else SECONDS) * len(cases), None, out, as_json=False)

@@ -1,4 +1,4 @@
-"""Optimizers made by name, of our parameters or torch's: what alone knows both the registry and `interop`."""
+"""Optimizers made by name, over our parameters or torch's: above both the registry and `interop`."""
 
 from __future__ import annotations
 

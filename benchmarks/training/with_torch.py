@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from torch import Tensor, arange, nn
-from torch.nn import functional as F  # noqa: N812  # as everybody calls it
+from torch.nn import functional as F  # noqa: N812  # its usual name
 
 
 class LeNet(nn.Sequential):

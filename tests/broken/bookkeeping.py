@@ -28,7 +28,7 @@ class StepsWithoutGradient(Right):
 
 
 class DecaysTooEarly(Right):
-    """Decays before anybody has looked at the gradients."""
+    """Decays before the gradients are checked."""
 
     def step(self, parameters=None):
         for group in self.param_groups:

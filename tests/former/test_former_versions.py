@@ -34,6 +34,15 @@ def test_a_tensor_and_its_gradient_setting():
     assert np.array_equal(tensor.numpy(), ts.Tensor.randn([2, 3], seed=3).numpy())
 
 
+def test_named_tuples():
+    extreme, keys = loaded("named_tuples")
+    expected = ts.Tensor.randn([2, 3], seed=3).max(dim=1)
+    assert type(extreme) is type(expected)
+    assert all(np.array_equal(one.numpy(), two.numpy()) for one, two in zip(extreme, expected, strict=True))
+    assert type(keys) is type(ts.nn.Linear(2, 1).load_state_dict({}, strict=False))
+    assert (keys.missing_keys, keys.unexpected_keys) == (["bias"], ["other"])
+
+
 def test_a_generator_goes_on_in_its_stream():
     fresh = ts.random.Generator(5)
     fresh.standard_normal(3)

@@ -1,4 +1,4 @@
-"""Arrays that begin behind, or end before, a page that nobody may touch: one byte too far ends the process."""
+"""Arrays that begin behind, or end before, a page that must not be touched: one byte too far ends the process."""
 
 import ctypes
 import faulthandler

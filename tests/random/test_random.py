@@ -56,6 +56,19 @@ def test_a_seed_a_generator_and_the_shared_stream_draw_the_same(draw):
     assert same(draw(), expected)
 
 
+def test_another_shared_stream_for_a_while():
+    ts.manual_seed(7)
+    shared = random.generator()
+    expected = random.Generator(7).standard_normal(2)
+    assert shared.standard_normal() == expected[0]
+    with random.seeded(3):
+        assert random.generator() is not shared
+        assert random.generator().standard_normal() == random.Generator(3).standard_normal()
+        ts.manual_seed(4)
+    assert random.generator() is shared
+    assert shared.standard_normal() == expected[1]
+
+
 @every_draw
 def test_a_state_is_plain_and_goes_on_where_it_was_taken(draw):
     ts.manual_seed(3)

@@ -370,6 +370,13 @@ def test_a_recorded_result_cannot_be_told_to_forget():
     assert result.requires_grad
 
 
+def test_detach_checks_data_that_were_replaced():
+    x = ts.tensor([1.0, 2.0])
+    x.data = [1.0, 2.0]
+    with pytest.raises(TypeError, match="NumPy array"):
+        x.detach()
+
+
 def test_detach_shares_memory_and_records_nothing():
     x = ts.tensor([1.0, 2.0], requires_grad=True)
     plain = (x * 2).detach()

@@ -69,7 +69,7 @@ def load(
         msg = f"hypers is 'restore' or 'keep', not {hypers!r}"
         raise ValueError(msg)
     contents = read(path)
-    with nullcontext() if optimizer is None else optimizer.locked():
+    with nullcontext() if optimizer is None else optimizer.hold_steps():
         names = [] if optimizer is None else names_of(optimizer, model, by)
         try:
             _require(contents.document, model=model, optimizer=optimizer, scheduler=scheduler, average=average)

@@ -122,6 +122,6 @@ class Matching:
 
 def _written(optimizer: Optimizer) -> set[str]:
     """Return what an optimizer itself writes into its groups: what no argument of its class sets."""
-    if optimizer.base is not None:  # a wrapper's other settings are arguments of its base
+    if isinstance(optimizer.base, Optimizer):  # a wrapper's other settings are arguments of its base
         return set()
     return set(optimizer.defaults) - set(signature(type(optimizer)).parameters)

@@ -55,7 +55,7 @@ def save(
     """
     arrays: dict[str, Array] = {}
     document: dict[str, Any] = {"format": FORMAT, "version": core_version()}
-    with nullcontext() if optimizer is None else optimizer.locked():
+    with nullcontext() if optimizer is None else optimizer.hold_steps():
         try:
             if model is not None:
                 held = {name: tensor.data for name, tensor in model.state_dict().items()}

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
 from trainstation.bench import machine
-from trainstation.bench.speed.cases import SHAPES, make_cases, parse_sizes, parse_threads
+from trainstation.bench.speed.cases import SHAPES, Case, make_cases, parse_sizes, parse_threads
 from trainstation.cli.common import Failure, as_json, endings, look_up, needs_the_extra, out_folder, output
 
-__all__ = ["speed"]
+__all__ = ["race", "speed"]
 
 # What `trainstation speed` times without options, in about so many seconds on 2 cores.
 SECONDS = 120.0
@@ -73,14 +74,21 @@ def speed(
     Options of an optimizer go with its name: adam:state_dtype=bfloat16. Without names: adam and all its peers, which
     the distribution trainstation-peers brings. Each is first compared with float64.
     """
+    if sizes is None and shapes is None:
+        sizes, shapes = SIZES, MODELS
+    cases = make_cases(sizes or [], shapes or [], threads, ["warm", "cold"] if mode == "both" else [mode], dtype)
+    race(names, cases, seconds, samples, out, as_json=as_json)
+
+
+def race(
+    names: Sequence[str], cases: Sequence[Case], seconds: float, samples: int | None, out: Path, *, as_json: bool
+) -> None:
+    """Time optimizers on cases, and end with the exit code: 1 if a check failed, 3 if one that was named cannot run."""
     needs_the_extra("speed")
     from trainstation.bench.records.output import Output, stem
     from trainstation.bench.speed.entrants import family
     from trainstation.bench.speed.race import Race
 
-    if sizes is None and shapes is None:
-        sizes, shapes = SIZES, MODELS
-    cases = make_cases(sizes or [], shapes or [], threads, ["warm", "cold"] if mode == "both" else [mode], dtype)
     if not cases:
         text = "there is nothing to time on"
         raise Failure(text)
@@ -92,12 +100,12 @@ def speed(
             look_up(name.partition(":")[0])
         shown = Output(stem(out, "speed"), stdout if as_json else None)
         try:
-            race = Race(shown, chosen, cases, seconds=seconds, rounds=samples)
+            run = Race(shown, chosen, cases, seconds=seconds, rounds=samples)
         except ValueError as error:
             raise Failure(str(error)) from error
-        with endings(out, race.interrupted):
-            race.run()
-    if race.has("error") and names:
+        with endings(out, run.interrupted):
+            run.run()
+    if run.has("error") and names:
         click.get_current_context().exit(3)
-    if race.has("invalid"):
+    if run.has("invalid"):
         click.get_current_context().exit(1)

@@ -1,6 +1,17 @@
 """GradTrack, the automatic differentiation: the graph that is recorded, and the switch that says whether it is."""
 
-from trainstation.gradtrack.graph import VJP, Gradients, GradTrack, Hooks, Leaf, Node, Out, RemovableHook, Saved
+from trainstation.gradtrack.graph import (
+    VJP,
+    Gradients,
+    GradTrack,
+    Hooks,
+    Leaf,
+    Node,
+    Out,
+    RemovableHook,
+    Saved,
+    mark_written,
+)
 from trainstation.gradtrack.switch import NoGradTrack, enable_grad, is_grad_enabled, no_grad, set_grad_enabled
 
 __all__ = [
@@ -16,6 +27,7 @@ __all__ = [
     "Saved",
     "enable_grad",
     "is_grad_enabled",
+    "mark_written",
     "no_grad",
     "set_grad_enabled",
 ]

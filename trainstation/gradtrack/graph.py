@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from trainstation.errors import GraphError, ShapeError
 from trainstation.gradtrack.switch import is_grad_enabled
 
-__all__ = ["GradTrack"]
+__all__ = ["GradTrack", "mark_written"]
 
 Array = NDArray[Any]
 Gradients = Sequence[Array | None]
@@ -62,6 +62,16 @@ class Leaf(Protocol):
 
     def _accumulate_grad(self, gradient: Array) -> None: ...
     def _lend_grad(self) -> Array | None: ...
+
+
+def mark_written(value: Any) -> None:
+    """Note that the values of a tensor were written in place: a backward that needs the former ones is then an error.
+
+    What keeps no count of its changes, a parameter of another kind, is left alone.
+    """
+    note = getattr(value, "_bump_version", None)
+    if note is not None:
+        note()
 
 
 class Node:

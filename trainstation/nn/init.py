@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from trainstation import random
 from trainstation.errors import ShapeError
+from trainstation.gradtrack import mark_written
 from trainstation.tensor import Tensor
 
 __all__ = [
@@ -38,7 +39,7 @@ _MATRIX = 2  # dimensions
 
 def _written(tensor: Tensor, values: NDArray[Any] | float) -> Tensor:
     tensor.data[...] = values
-    tensor._bump_version()
+    mark_written(tensor)
     return tensor
 
 
@@ -147,11 +148,7 @@ def _kaiming(tensor: Tensor, a: float, mode: str, nonlinearity: str) -> float:
 
 
 def kaiming_uniform_(
-    tensor: Tensor,
-    a: float = 0,
-    mode: str = "fan_in",
-    nonlinearity: str = "leaky_relu",
-    generator: Generator = None,
+    tensor: Tensor, a: float = 0, mode: str = "fan_in", nonlinearity: str = "leaky_relu", generator: Generator = None
 ) -> Tensor:
     """Draw a weight (out, in, ...) uniformly with the deviation gain / sqrt(fan) (He et al., 2015).
 
@@ -162,11 +159,7 @@ def kaiming_uniform_(
 
 
 def kaiming_normal_(
-    tensor: Tensor,
-    a: float = 0,
-    mode: str = "fan_in",
-    nonlinearity: str = "leaky_relu",
-    generator: Generator = None,
+    tensor: Tensor, a: float = 0, mode: str = "fan_in", nonlinearity: str = "leaky_relu", generator: Generator = None
 ) -> Tensor:
     """Draw a weight (out, in, ...) normally with the deviation gain / sqrt(fan) (He et al., 2015)."""
     return normal_(tensor, 0.0, _kaiming(tensor, a, mode, nonlinearity), generator)

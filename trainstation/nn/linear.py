@@ -109,12 +109,7 @@ class Embedding(Module):
     """
 
     def __init__(
-        self,
-        num_embeddings: int,
-        embedding_dim: int,
-        padding_idx: int | None = None,
-        *,
-        dtype: DTypeLike | None = None,
+        self, num_embeddings: int, embedding_dim: int, padding_idx: int | None = None, *, dtype: DTypeLike | None = None
     ) -> None:
         """Make the parameter; ShapeError if there is no row `padding_idx`."""
         if padding_idx is not None:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from trainstation.errors import ShapeError
+from trainstation.gradtrack import mark_written
 from trainstation.tensor import Tensor
 
 __all__ = ["IncompatibleKeys", "fill"]
@@ -36,7 +37,7 @@ def fill(owner: str, places: Mapping[str, Tensor], given: Mapping[str, Any], *, 
         raise (ShapeError if shapes else ValueError)(msg)
     for name, place, value in known:
         np.copyto(place, value, casting="same_kind")
-        places[name]._bump_version()
+        mark_written(places[name])
     return keys
 
 

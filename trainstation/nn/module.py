@@ -9,6 +9,7 @@ from typing import Any, Self, TypeVar
 import numpy as np
 from numpy.typing import DTypeLike
 
+from trainstation.gradtrack import mark_written
 from trainstation.nn.loading import IncompatibleKeys, fill
 from trainstation.tensor import Tensor
 
@@ -209,7 +210,7 @@ class Module:
                 parameter.grad = None
             elif parameter.grad is not None:
                 parameter.grad.data[...] = 0
-                parameter.grad._bump_version()
+                mark_written(parameter.grad)
 
     def apply(self, fn: Callable[[Module], Any]) -> Self:
         """Call `fn` with every module below and then with this one."""
@@ -228,7 +229,7 @@ class Module:
             if tensor.dtype.kind == "f" and tensor.dtype != wanted:
                 gradient = tensor.grad
                 tensor.data = tensor.data.astype(wanted)
-                tensor._bump_version()
+                mark_written(tensor)
                 tensor.grad = None if gradient is None else gradient.data.astype(wanted)
         return self
 

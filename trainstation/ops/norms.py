@@ -48,15 +48,7 @@ def _normalized(
     eps: float,
 ) -> tuple[Array, VJP]:
     rows, columns = math.prod(x.shape[: x.ndim - len(shape)]), math.prod(shape)
-    value, statistics = kernels.normalize(
-        x,
-        weight,
-        bias,
-        rows,
-        columns,
-        is_centred=is_centred,
-        epsilon=eps,
-    )
+    value, statistics = kernels.normalize(x, weight, bias, rows, columns, is_centred=is_centred, epsilon=eps)
     of_x, of_weight = needs[0], needs[1]
     of_bias = len(needs) > 2 and needs[2]  # noqa: PLR2004  # x, weight, bias
     kept = x if of_x or of_weight else None
@@ -66,14 +58,7 @@ def _normalized(
         if kept is None:
             return None, None, g.reshape(rows, columns).sum(axis=0).reshape(shape)
         by_x, sums = kernels.normalize_grad(
-            kept,
-            g,
-            factor,
-            statistics,
-            columns,
-            is_centred=is_centred,
-            of_x=of_x,
-            of_weight=of_weight or of_bias,
+            kept, g, factor, statistics, columns, is_centred=is_centred, of_x=of_x, of_weight=of_weight or of_bias
         )
         by_weight = sums[0].reshape(shape) if of_weight and sums is not None else None
         by_bias = sums[1].reshape(shape) if of_bias and sums is not None else None

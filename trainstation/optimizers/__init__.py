@@ -34,3 +34,7 @@ def __getattr__(name: str) -> Any:
         msg = f"module {__name__!r} has no attribute {name!r}"
         raise AttributeError(msg)
     return import_module(f"{__name__}.functional")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

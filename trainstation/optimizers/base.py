@@ -103,19 +103,19 @@ class Optimizer(StateDicts):
         """Make what belongs to this process and this object alone: a copy has no hooks, as torch's has none."""
         self._lock = threading.RLock()
         self._hooks = StepHooks()
-        self.engine = self.engine_class()
+        self.step_engine = self.step_engine_class()
         self.state = self._state
         for group in self.param_groups:
             self.note_parameters(group)
         _all.add(self)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in vars(self).items() if name not in ("_hooks", "_lock", "engine")}
+        return {name: value for name, value in vars(self).items() if name not in ("_hooks", "_lock", "step_engine")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         state = dict(state)
         if "_last" in state:  # of a former version
-            del state["_warned"]
+            state["has_warned"] = state.pop("_warned")
             state["weight_average"] = state.pop("_average", None)
             last = state.pop("_last")
             state["last_step"] = None if last is None else LastStep(last[0], last[1], isa_of(last[2]))
@@ -152,7 +152,7 @@ class Optimizer(StateDicts):
                 with enable_grad():
                     loss = parameters()
                 parameters = None
-            self.last_step = self.engine.step(self, parameters)
+            self.last_step = self.step_engine.step(self, parameters)
             return loss
 
     def register_step_pre_hook(self, hook: StepHook) -> RemovableHook:
@@ -193,7 +193,7 @@ def _renew_after_fork() -> None:
     """Give every optimizer of a forked child a lock that no vanished thread holds."""
     for optimizer in list(_all):
         optimizer._lock = threading.RLock()
-        optimizer.engine.busy.is_set = False
+        optimizer.step_engine.busy.is_set = False
 
 
 if hasattr(os, "register_at_fork"):  # POSIX

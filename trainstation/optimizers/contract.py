@@ -52,6 +52,7 @@ class Contract(ABC):
     Attributes:
         base: of a wrapper, the optimizer whose rule and states it has; None.
         weight_average: which each step goes on with; None.
+        has_warned: whether it was said already that there is no gradient.
 
     """
 
@@ -60,6 +61,7 @@ class Contract(ABC):
     rule: ClassVar[str | None] = None
     base: Contract | None = None
     weight_average: Averaging | None = None
+    has_warned: bool = False
 
     param_groups: list[Group]
     state: dict[Any, dict[str, Any]]
@@ -116,13 +118,14 @@ class Contract(ABC):
 
     def keeps_own_states(self) -> bool:
         """Whether `init_state` is the author's: then `update` gets all that a state holds. A wrapper is as its base."""
-        whose = self.base if isinstance(self.base, Contract) else self
-        return type(whose).init_state is not Contract.init_state
+        if isinstance(self.base, Contract):
+            return self.base.keeps_own_states()
+        return type(self).init_state is not Contract.init_state
 
     def prepare(self, active: Sequence[Parameter]) -> None:  # noqa: B027  # authors may override it
         """Override for what is known only over all parameters of a step; called once before the updates."""
 
-    def prepares(self) -> bool:
+    def overrides_prepare(self) -> bool:
         """Whether `prepare` is overridden: then no step may begin before all is known to be unchanged."""
         return getattr(self.prepare, "__func__", None) is not Contract.prepare
 

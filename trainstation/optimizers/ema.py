@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from trainstation import kernels
 from trainstation.errors import ShapeError
+from trainstation.gradtrack import mark_written
 from trainstation.optimizers.base import Optimizer
 from trainstation.optimizers.groups import as_groups, describe, entries_of
 from trainstation.optimizers.hyper import Group
@@ -164,8 +165,8 @@ class Average(ABC):
         parameters = [parameter for _, parameter in self._named()]
         for parameter, array in zip(parameters, arrays, strict=True):
             np.copyto(_values(parameter), array)
-            if isinstance(parameter.data, np.ndarray) and hasattr(parameter, "_bump_version"):
-                parameter._bump_version()
+            if isinstance(parameter.data, np.ndarray):
+                mark_written(parameter)
         of_torch = [parameter for parameter in parameters if not isinstance(parameter.data, np.ndarray)]
         if of_torch:
             sys.modules["torch"].autograd.graph.increment_version(of_torch)

@@ -25,8 +25,8 @@ class Links(Contract):
 
     _state: dict[Any, dict[str, Any]]
     _lock: threading.RLock
-    engine: Stepper
-    engine_class: ClassVar[type[Stepper]] = Stepper
+    step_engine: Stepper
+    step_engine_class: ClassVar[type[Stepper]] = Stepper
 
     @property
     def state(self) -> dict[Any, dict[str, Any]]:
@@ -35,16 +35,16 @@ class Links(Contract):
 
     @state.setter
     def state(self, value: Mapping[Any, dict[str, Any]]) -> None:
-        self.engine.changed.is_set = True
-        self._state = Noted(self.engine.changed, value)
+        self.step_engine.changed.is_set = True
+        self._state = Noted(self.step_engine.changed, value)
 
-    def locked(self) -> AbstractContextManager[object]:
+    def hold_steps(self) -> AbstractContextManager[object]:
         """Return a context during which no other thread steps or changes the optimizer."""
         return self._lock
 
     def forget_arrays(self) -> None:
         """Make the next step look at all arrays anew."""
-        self.engine.forget()
+        self.step_engine.forget()
 
     def _group(self, group: int | str) -> Group:
         if isinstance(group, str):
@@ -88,7 +88,7 @@ class Links(Contract):
 
     def note_parameters(self, group: Group) -> Group:
         """Mark the optimizer changed when the list of a group's parameters is written to."""
-        group["params"] = NotedList(self.engine.changed, group["params"])
+        group["params"] = NotedList(self.step_engine.changed, group["params"])
         return group
 
     def _check_dtypes(self, group: Group) -> None:

@@ -6,12 +6,14 @@ whole, but whose is first is not said; threads with a generator each draw what e
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from trainstation.random.generators import Generator
 
-__all__ = ["Generator", "generator", "get_state", "manual_seed", "set_state"]
+__all__ = ["Generator", "generator", "get_state", "manual_seed", "seeded", "set_state"]
 
 # Made when it is first drawn from: importing numpy.random takes as long as importing all of trainstation.
 _shared: Generator | None = None
@@ -30,6 +32,18 @@ def manual_seed(seed: int) -> None:
     """Start the shared stream, which everything random without a seed of its own draws from, anew."""
     global _shared  # noqa: PLW0603  # the one shared stream
     _shared = generator(seed)
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Have the stream of a seed as the shared one meanwhile; the former then goes on from where it stood."""
+    global _shared  # noqa: PLW0603  # the one shared stream
+    former = _shared
+    manual_seed(seed)
+    try:
+        yield
+    finally:
+        _shared = former
 
 
 def generator(seed: int | None = None) -> Generator:

@@ -14,6 +14,8 @@ from trainstation.tensor.core import Array, Core, R
 if TYPE_CHECKING:
     Generator = np.random.Generator | None  # importing numpy.random takes as long as importing all of trainstation
 
+DType = DTypeLike | None
+Seed = int | None
 Shape = int | Sequence[int]
 
 
@@ -28,47 +30,47 @@ class Creation(Core[R], Generic[R]):
     __slots__ = ()
 
     @classmethod
-    def _made(cls, array: Array, dtype: DTypeLike | None, requires_grad: bool) -> Self:
+    def _made(cls, array: Array, dtype: DType, requires_grad: bool) -> Self:
         return cls.from_numpy(array.astype(dtype or np.float32, copy=False)).requires_grad_(requires_grad)
 
     # Constants
 
     @classmethod
-    def empty(cls, shape: Shape, *, dtype: DTypeLike | None = None, requires_grad: bool = False) -> Self:
+    def empty(cls, shape: Shape, *, dtype: DType = None, requires_grad: bool = False) -> Self:
         """Return a tensor of whatever the memory holds."""
         return cls._made(np.empty(shape, dtype or np.float32), dtype, requires_grad)
 
     @classmethod
-    def zeros(cls, shape: Shape, *, dtype: DTypeLike | None = None, requires_grad: bool = False) -> Self:
+    def zeros(cls, shape: Shape, *, dtype: DType = None, requires_grad: bool = False) -> Self:
         """Return a tensor of zeros."""
         return cls._made(np.zeros(shape, dtype or np.float32), dtype, requires_grad)
 
     @classmethod
-    def ones(cls, shape: Shape, *, dtype: DTypeLike | None = None, requires_grad: bool = False) -> Self:
+    def ones(cls, shape: Shape, *, dtype: DType = None, requires_grad: bool = False) -> Self:
         """Return a tensor of ones."""
         return cls._made(np.ones(shape, dtype or np.float32), dtype, requires_grad)
 
     @classmethod
-    def full(cls, shape: Shape, value: float, *, dtype: DTypeLike | None = None, requires_grad: bool = False) -> Self:
+    def full(cls, shape: Shape, value: float, *, dtype: DType = None, requires_grad: bool = False) -> Self:
         """Return a tensor filled with `value`."""
         return cls._made(np.full(shape, value, dtype or np.float32), dtype, requires_grad)
 
     @classmethod
-    def eye(cls, n: int, m: int | None = None, *, dtype: DTypeLike | None = None, requires_grad: bool = False) -> Self:
+    def eye(cls, n: int, m: int | None = None, *, dtype: DType = None, requires_grad: bool = False) -> Self:
         """Return an n x m matrix, n x n without m, of ones on the diagonal and zeros elsewhere."""
         return cls._made(np.eye(n, m, dtype=dtype or np.float32), dtype, requires_grad)
 
     # Ranges
 
     @classmethod
-    def arange(cls, *bounds: float, dtype: DTypeLike | None = None, requires_grad: bool = False) -> Self:
+    def arange(cls, *bounds: float, dtype: DType = None, requires_grad: bool = False) -> Self:
         """Return start, start + step, ... below stop: `arange(stop)`, `arange(start, stop, step)`; ints give int64."""
         whole = np.int64 if all(isinstance(bound, int | np.integer) for bound in bounds) else np.float32
         return cls._made(np.arange(*bounds), dtype or whole, requires_grad)
 
     @classmethod
     def linspace(
-        cls, start: float, end: float, steps: int, *, dtype: DTypeLike | None = None, requires_grad: bool = False
+        cls, start: float, end: float, steps: int, *, dtype: DType = None, requires_grad: bool = False
     ) -> Self:
         """Return `steps` numbers at equal distances from start to end, both included."""
         return cls._made(np.linspace(start, end, steps), dtype, requires_grad)
@@ -79,10 +81,10 @@ class Creation(Core[R], Generic[R]):
     def randn(
         cls,
         shape: Shape,
-        seed: int | None = None,
+        seed: Seed = None,
         *,
         generator: Generator = None,
-        dtype: DTypeLike | None = None,
+        dtype: DType = None,
         requires_grad: bool = False,
     ) -> Self:
         """Draw from the standard normal distribution."""
@@ -93,10 +95,10 @@ class Creation(Core[R], Generic[R]):
     def rand(
         cls,
         shape: Shape,
-        seed: int | None = None,
+        seed: Seed = None,
         *,
         generator: Generator = None,
-        dtype: DTypeLike | None = None,
+        dtype: DType = None,
         requires_grad: bool = False,
     ) -> Self:
         """Draw uniformly from [0, 1)."""
@@ -110,9 +112,9 @@ class Creation(Core[R], Generic[R]):
         high: Any,
         shape: Shape | None = None,
         *,
-        seed: int | None = None,
+        seed: Seed = None,
         generator: Generator = None,
-        dtype: DTypeLike | None = None,
+        dtype: DType = None,
         requires_grad: bool = False,
     ) -> Self:
         """Draw integers from low .. high - 1, all as likely: `randint(high, shape)`, `randint(low, high, shape)`.
@@ -129,13 +131,7 @@ class Creation(Core[R], Generic[R]):
 
     @classmethod
     def randperm(
-        cls,
-        n: int,
-        *,
-        seed: int | None = None,
-        generator: Generator = None,
-        dtype: DTypeLike | None = None,
-        requires_grad: bool = False,
+        cls, n: int, *, seed: Seed = None, generator: Generator = None, dtype: DType = None, requires_grad: bool = False
     ) -> Self:
         """Return 0 .. n - 1 in random order."""
         if n < 0:
@@ -146,24 +142,22 @@ class Creation(Core[R], Generic[R]):
     # As many as another tensor has; a gradient is only wanted if it is asked for.
 
     @classmethod
-    def empty_like(cls, other: Core[Any], *, dtype: DTypeLike | None = None, requires_grad: bool = False) -> Self:
+    def empty_like(cls, other: Core[Any], *, dtype: DType = None, requires_grad: bool = False) -> Self:
         """`empty` of the shape and dtype of another tensor."""
         return cls.empty(other.data.shape, dtype=dtype or other.data.dtype, requires_grad=requires_grad)
 
     @classmethod
-    def zeros_like(cls, other: Core[Any], *, dtype: DTypeLike | None = None, requires_grad: bool = False) -> Self:
+    def zeros_like(cls, other: Core[Any], *, dtype: DType = None, requires_grad: bool = False) -> Self:
         """`zeros` of the shape and dtype of another tensor."""
         return cls.zeros(other.data.shape, dtype=dtype or other.data.dtype, requires_grad=requires_grad)
 
     @classmethod
-    def ones_like(cls, other: Core[Any], *, dtype: DTypeLike | None = None, requires_grad: bool = False) -> Self:
+    def ones_like(cls, other: Core[Any], *, dtype: DType = None, requires_grad: bool = False) -> Self:
         """`ones` of the shape and dtype of another tensor."""
         return cls.ones(other.data.shape, dtype=dtype or other.data.dtype, requires_grad=requires_grad)
 
     @classmethod
-    def full_like(
-        cls, other: Core[Any], value: float, *, dtype: DTypeLike | None = None, requires_grad: bool = False
-    ) -> Self:
+    def full_like(cls, other: Core[Any], value: float, *, dtype: DType = None, requires_grad: bool = False) -> Self:
         """`full` of the shape and dtype of another tensor."""
         return cls.full(other.data.shape, value, dtype=dtype or other.data.dtype, requires_grad=requires_grad)
 
@@ -171,10 +165,10 @@ class Creation(Core[R], Generic[R]):
     def rand_like(
         cls,
         other: Core[Any],
-        seed: int | None = None,
+        seed: Seed = None,
         *,
         generator: Generator = None,
-        dtype: DTypeLike | None = None,
+        dtype: DType = None,
         requires_grad: bool = False,
     ) -> Self:
         """`rand` of the shape and dtype of another tensor."""
@@ -185,10 +179,10 @@ class Creation(Core[R], Generic[R]):
     def randn_like(
         cls,
         other: Core[Any],
-        seed: int | None = None,
+        seed: Seed = None,
         *,
         generator: Generator = None,
-        dtype: DTypeLike | None = None,
+        dtype: DType = None,
         requires_grad: bool = False,
     ) -> Self:
         """`randn` of the shape and dtype of another tensor."""
@@ -196,7 +190,7 @@ class Creation(Core[R], Generic[R]):
         return cls.randn(other.data.shape, seed, generator=generator, dtype=kind, requires_grad=requires_grad)
 
 
-def _stream(seed: int | None, generator: Generator) -> np.random.Generator:
+def _stream(seed: Seed, generator: Generator) -> np.random.Generator:
     """Return what to draw from."""
     if generator is None:
         return random.generator(seed)
@@ -206,7 +200,7 @@ def _stream(seed: int | None, generator: Generator) -> np.random.Generator:
     return generator
 
 
-def _drawn_as(dtype: DTypeLike | None) -> type[np.float32 | np.float64]:
+def _drawn_as(dtype: DType) -> type[np.float32 | np.float64]:
     """Return the precision to draw in for `dtype`."""
     wanted = np.dtype(dtype or np.float32)
     if wanted.kind != "f":

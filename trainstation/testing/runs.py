@@ -119,14 +119,12 @@ def _difference_of_arrays(found: Array, expected: Array, where: str) -> str:
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
     """Set every global generator meanwhile, and put it back."""
-    shared = random.generator()
-    kept = np.random.get_state(), python_random.getstate(), shared.get_state()  # noqa: NPY002  # the global one is meant
+    kept = np.random.get_state(), python_random.getstate()  # noqa: NPY002  # the global one is meant
     np.random.seed(seed)  # noqa: NPY002  # likewise
     python_random.seed(seed)
-    shared.manual_seed(seed)
     try:
-        yield
+        with random.seeded(seed):
+            yield
     finally:
         np.random.set_state(kept[0])  # noqa: NPY002  # likewise
         python_random.setstate(kept[1])
-        random.set_state(kept[2])

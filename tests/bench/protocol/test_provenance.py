@@ -30,6 +30,8 @@ class Setting:
 
     lr: float
     beta: float = 0.9
+    if LIMIT > 2:
+        eps: float = 1e-8
 
 
 class Follower(Optimizer):
@@ -76,6 +78,7 @@ OTHER = {
     "a field's name": ("lr: float\n", "rate: float\n"),
     "a field's default": ("beta: float = 0.9", "beta: float = 0.8"),
     "what was a field": ("beta: float = 0.9", "beta = 0.9"),
+    "what was a field in a branch": ("eps: float = 1e-8", "eps = 1e-8"),
     "the order of fields": ("    lr: float\n    beta: float = 0.9", "    beta: float = 0.9\n    lr: float"),
     "an argument's default": ("lr: float = 1e-3", "lr: float = 1e-2"),
     "a string that is no docstring": ('{"lr": lr}', '{"rate": lr}'),

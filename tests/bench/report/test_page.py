@@ -146,7 +146,7 @@ def test_the_same_rows_make_the_same_page(ledger, text, tmp_path):
 def test_commands_are_such_as_there_are(parsed, ledger):
     found = [text for text in parsed.texts["code"] if text.startswith("trainstation ")]
     assert len(found) > len({(trial.problem, trial.optimizer, trial.track) for trial in ledger.trials}) / 2
-    whole = main.make_context("trainstation", [found[0].split()[1]])  # click keeps the -h of whoever is asked first
+    whole = main.make_context("trainstation", [found[0].split()[1]])  # click keeps the -h of the command asked first
     for _, name, *arguments in map(shlex.split, found):
         assert main.commands[name].make_context(name, arguments, parent=whole).params
     tuned = [text for text in found if "--track tuned" in text]

@@ -27,7 +27,7 @@ from trainstation.bench.records.rows import Env, Point, Run, Trial, environment,
 from trainstation.bench.records.writer import OutputError, Writer
 from trainstation.bench.report import summary
 from trainstation.bench.session import workers
-from trainstation.bench.session.progress import Live
+from trainstation.bench.session.progress import TrialProgress
 from trainstation.bench.session.resume import unfinished
 from trainstation.bench.session.session import Session
 from trainstation.cli import main
@@ -276,7 +276,7 @@ def test_a_terminal_shows_bars():
     plan = replace(PROFILES["smoke"], names=("sgd", "adam"), epochs=1)
     shown = io.StringIO()
     console = Console(file=shown, force_terminal=True, width=120)
-    with Live(console, plan, {"toy": QUADRATIC}, lambda _: 1.0) as live:
+    with TrialProgress(console, plan, {"toy": QUADRATIC}, lambda _: 1.0) as live:
         live._drawn = 0.0
         for slot, job in enumerate(plan.first(QUADRATIC)):
             live.begin(slot, job)
@@ -292,7 +292,7 @@ def test_a_terminal_shows_bars():
 
 def test_lines_of_progress_say_what_is_left(capsys):
     plan = replace(PROFILES["smoke"], names=("sgd", "adam"), epochs=1)
-    live = Live(Console(width=120), plan, {"toy": QUADRATIC}, lambda _: 1.0)
+    live = TrialProgress(Console(width=120), plan, {"toy": QUADRATIC}, lambda _: 1.0)
     job, other = plan.first(QUADRATIC)
     live.begin(0, job)
     live.end(job)

@@ -17,7 +17,7 @@ US, MS, S = 1_000, 1_000_000, 1_000_000_000
 
 
 class Clock:
-    """A time that passes only when somebody says so."""
+    """A time that passes only when it is told to."""
 
     def __init__(self):
         self.now = 0

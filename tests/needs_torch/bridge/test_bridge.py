@@ -130,7 +130,7 @@ def test_equals_torch_late_and_counts_past_float32(name, start):
         ours.step()
         theirs.step()
     same(ps, qs)
-    assert ours._guest.state[ours._views[ps[0]]]["step"] == start + 10
+    assert ours._native.state[ours._views[ps[0]]]["step"] == start + 10
     assert ours.state[ps[0]]["step"] == np.float32(start + 10)
 
 

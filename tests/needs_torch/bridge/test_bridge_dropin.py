@@ -377,7 +377,7 @@ def test_gradients_are_read_where_they_are():
         assert p.grad is g
         assert torch.equal(g, before)
         torch.testing.assert_close(p, q)
-    assert ours._guest.engine.builds < 5
+    assert ours._native.step_engine.builds < 5
     p.grad.data = torch.full((3, 4), 9.0)  # the same object, other memory
     q.grad = torch.full((3, 4), 9.0)
     ours.step()
@@ -487,7 +487,7 @@ def test_other_parameters_have_gradients_at_every_step(name):
             assert p.detach().numpy().tobytes() == q.data.tobytes()
             if p in ours.state:
                 assert ours.state[p]["step"] == native.state[q]["step"]
-    assert ours._guest.engine.builds <= 3
+    assert ours._native.step_engine.builds <= 3
 
 
 def test_memory_of_a_parameter_may_be_replaced():
@@ -565,7 +565,7 @@ def test_a_step_is_compiled_and_kept():
     optimizer = bridge.Adam(model.parameters())
     train(model, optimizer, 5)
     assert optimizer.last_step.isa != "numpy"
-    assert optimizer._guest.engine.builds == 1
+    assert optimizer._native.step_engine.builds == 1
 
 
 def test_import_of_trainstation_imports_no_torch():

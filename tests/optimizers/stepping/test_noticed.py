@@ -282,9 +282,9 @@ def test_other_classes_with_slots_are_looked_at_too():
     for p, q in zip(params, slotted, strict=True):
         p.data[...] = q.data
     one = Adam(params)
-    assert len(other.engine.table.watch.references) == 0
+    assert len(other.step_engine.table.watch.references) == 0
     same_values_after_a_step(one, other)
-    assert len(other.engine.table.watch.references) == 3 * len(slotted)
+    assert len(other.step_engine.table.watch.references) == 3 * len(slotted)
     slotted[0].data, slotted[1]._grad = slotted[0].data * 2, slotted[1].grad.data * 2
     params[0].data, params[1].grad = params[0].data * 2, params[1].grad.data * 2
     same_values_after_a_step(one, other)

@@ -1,6 +1,8 @@
 """What a step does: API.md's table of decisions."""
 
+import copy
 import gc
+import pickle
 import tracemalloc
 import warnings
 import weakref
@@ -223,6 +225,7 @@ def test_one_warning_if_no_parameter_has_a_gradient():
         [optimizer.step(), optimizer.step()]
     assert len(caught) == 1
     assert caught[0].filename == __file__
+    [copy.deepcopy(optimizer).step(), pickle.loads(pickle.dumps(optimizer)).step()]  # which were warned with it
 
 
 def test_an_optimizer_without_parameters_steps_in_vain():
@@ -606,3 +609,22 @@ def test_plain_objects_with_data_and_grad_are_parameters():
     p = Plain()
     SGD([p], lr=0.5).step()
     assert np.array_equal(p.data, [0.5] * 3)
+
+
+class _Own(SGD):
+    def init_state(self, p):
+        return {"rate": np.ones_like(p.data)}
+
+
+class _Wrapped(Optimizer):
+    def __init__(self, base):
+        super().__init__(None, base.defaults)
+        self.base = base
+
+    scalars = update = lambda *_: None
+
+
+@pytest.mark.parametrize("made", [_Own(), _Wrapped(_Own()), _Wrapped(_Wrapped(_Own()))])
+def test_a_wrapper_keeps_states_as_what_it_wraps_does(made):
+    assert made.keeps_own_states()
+    assert not _Wrapped(_Wrapped(SGD())).keeps_own_states()

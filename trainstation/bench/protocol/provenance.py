@@ -43,13 +43,16 @@ def meaning(source: str) -> str:
 class _Meaning(ast.NodeTransformer):
     """Takes out of a program what does nothing."""
 
+    def __init__(self) -> None:
+        self._of_class = False  # whether the statements are those of a class's body
+
     def visit(self, node: ast.AST) -> Any:
         """Visit a node, then all bodies that it has: a module's, a function's, both branches of an `if`."""
-        if isinstance(node, ast.ClassDef):
-            for statement in node.body:
-                if isinstance(statement, ast.AnnAssign):
-                    statement.annotation = ast.Constant(...)
+        outer = self._of_class
+        if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            self._of_class = isinstance(node, ast.ClassDef)
         node = super().visit(node)
+        self._of_class = outer
         for name, body in ast.iter_fields(node):
             if isinstance(body, list) and (name == "body" or (body and isinstance(body[0], ast.stmt))):
                 left = list(_without_places(_acting(body)))
@@ -59,7 +62,8 @@ class _Meaning(ast.NodeTransformer):
     def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:
         """Make it an assignment, unless it is a field of a class."""
         self.generic_visit(node)
-        if isinstance(node.annotation, ast.Constant) and node.annotation.value is ...:
+        if self._of_class:
+            node.annotation = ast.Constant(...)
             return node
         return ast.Pass() if node.value is None else ast.Assign([node.target], node.value)
 
@@ -127,11 +131,11 @@ def problem_version(problem: Problem) -> str:
 
 
 def _used(name: str) -> Iterator[str]:
-    """Yield the modules of our problems from which a module imports, that of the types apart."""
+    """Yield the modules of our problems from which a module imports."""
     module = sys.modules.get(name)
     held = vars(module).values() if isinstance(module, ModuleType) else ()
     origins = {getattr(each, "__module__", None) or "" for each in held}
-    for origin in origins - {name, Problem.__module__}:
+    for origin in origins - {name}:
         if origin.startswith(PROBLEMS):
             yield origin
 

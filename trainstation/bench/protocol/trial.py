@@ -21,6 +21,7 @@ from trainstation.bench.protocol.provenance import code_hash, problem_version
 from trainstation.bench.protocol.rates import SCHEDULES, schedule_of
 from trainstation.bench.records.rows import Point, Trial, reason_of
 from trainstation.create import create_optimizer
+from trainstation.optimizers.stepping.codec import bytes_of
 from trainstation.registry.lookup import find_optimizer, label_of
 from trainstation.registry.names import Entry
 
@@ -142,7 +143,8 @@ class _Run:
                     due, losses = self._due(), []
                 if done >= 1:
                     break
-        self.state_bytes = self._state_bytes(parameters)
+        used = sum(bytes_of(state, with_counter=True) for state in self.optimizer.state.values())
+        self.state_bytes = used / sum(parameter.data.size for parameter in parameters)
         # The last step's damage shows in no loss any more.
         return "done" if all(np.isfinite(parameter.data).all() for parameter in parameters) else "diverged"
 
@@ -196,12 +198,6 @@ class _Run:
         self.points.append(point)
         if self.job.track != "tuning":
             self.on_point(point)
-
-    def _state_bytes(self, parameters: Sequence[Any]) -> float:
-        """Return the bytes of the optimizer's arrays for each element of a parameter."""
-        arrays = [value for state in self.optimizer.state.values() for value in state.values()]
-        used = sum(array.nbytes for array in arrays if isinstance(array, np.ndarray))
-        return float(used / sum(parameter.data.size for parameter in parameters))
 
     def _reached(self) -> Point | None:
         """Return the first of two evaluations in a row that meet the target; the last may stand alone."""

@@ -15,13 +15,13 @@ from trainstation.bench.protocol.plan import Plan
 from trainstation.bench.protocol.trial import Job
 from trainstation.bench.words import clock
 
-__all__ = ["Live"]
+__all__ = ["TrialProgress"]
 
 INTERVAL = 5.0  # seconds between plain lines
 REFRESH = 0.1  # seconds between two looks of a terminal
 
 
-class Live:
+class TrialProgress:
     """Shows how far the whole is, and each trial that runs.
 
     A terminal is drawn between steps, never by a thread of its own, whose time would be taken for the trial's.

@@ -23,7 +23,7 @@ from trainstation.bench.records.ledger import Ledger
 from trainstation.bench.records.output import Output
 from trainstation.bench.records.writer import OutputError
 from trainstation.bench.report import summary
-from trainstation.bench.session.progress import Live, label
+from trainstation.bench.session.progress import TrialProgress, label
 from trainstation.bench.session.resume import Kept
 from trainstation.bench.session.workers import run_jobs
 from trainstation.bench.verdicts.cells import cells
@@ -87,7 +87,7 @@ class Session:
             out.write(rows.Run(out.rows.stem, self.asked, finished=False))
             out.write(env)
             self._warm_up()
-            with Live(out.progress, plan, self._problems, self._cost) as live:
+            with TrialProgress(out.progress, plan, self._problems, self._cost) as live:
                 for problem in self._problems.values():
                     found = self._run(plan.first(problem), kept, env.env_id, live)
                     tuning = [trial for trial in found if trial.track == "tuning"]
@@ -127,7 +127,7 @@ class Session:
         steps = self._plan.steps(self._problems[job.problem])
         return (job.seconds or self._costs[job.problem] * BACK * steps) / self._processes
 
-    def _run(self, jobs: Sequence[Job], kept: Kept, env_id: str, live: Live) -> list[rows.Trial]:
+    def _run(self, jobs: Sequence[Job], kept: Kept, env_id: str, live: TrialProgress) -> list[rows.Trial]:
         """Run what no row is there for; return all trials, kept ones first."""
         found, left = [], []
         for job in jobs:

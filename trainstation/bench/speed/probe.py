@@ -57,7 +57,7 @@ class Probe:
 def probes(case: Case, values: Sequence[Array], gradients: Sequence[Array]) -> list[Probe]:
     """Return the probes of a case: Adam's traffic on each instruction set, and NumPy's triad in place.
 
-    They take the arrays that everybody takes, or the beginning of each: where memory lies decides a tenth of its speed.
+    They take the arrays that the entrants take, or the beginning of each: where memory lies is a tenth of its speed.
     """
     sizes = [math.prod(shape) for shape in cut(case.shapes, PROBED)]
     values, gradients = (

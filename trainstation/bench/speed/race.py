@@ -50,13 +50,7 @@ class Race:
     """Times entrants on cases; keeps a row of each, and of the probes."""
 
     def __init__(
-        self,
-        out: Output,
-        names: Iterable[str],
-        cases: Sequence[Case],
-        *,
-        seconds: float,
-        rounds: int | None = None,
+        self, out: Output, names: Iterable[str], cases: Sequence[Case], *, seconds: float, rounds: int | None = None
     ) -> None:
         """Prepare; nothing is written yet.
 

@@ -11,7 +11,7 @@ import torch
 from torch.optim.optimizer import _global_optimizer_post_hooks, _global_optimizer_pre_hooks
 
 from trainstation.interop.torch.state_tensors import as_plain
-from trainstation.interop.torch.sync import Following, name_of
+from trainstation.interop.torch.sync import Sync, name_of
 from trainstation.interop.torch.views import MASTERS, check_tensor
 from trainstation.optimizers import Optimizer
 from trainstation.optimizers.contract import LastStep
@@ -19,10 +19,11 @@ from trainstation.optimizers.stepping.noted import NotedList
 
 __all__ = ["Bridge"]
 
-NO_OPTIONS = ("__class__", "master", "native", "params", "self")  # of what a class's `__init__` has
+# What torch keeps in a group, and the native class does not know.
+TORCHS = ("foreach", "capturable", "differentiable", "fused", "decoupled_weight_decay")
 
 
-class Bridge(Following, torch.optim.Optimizer):
+class Bridge(Sync, torch.optim.Optimizer):
     """A torch optimizer that steps as a native one does, on the tensors' own memory.
 
     `state` has torch tensors over the native arrays. Each parameter's "step" is a view of one float32 tensor; t itself
@@ -44,8 +45,8 @@ class Bridge(Following, torch.optim.Optimizer):
 
         Args:
             params: parameters, (name, parameter) pairs, or dicts of groups.
-            given: all other arguments: the keywords of the native class; `master`, how bfloat16 and float16 parameters
-                are stepped; and what torch keeps in a group and the native class does not know.
+            given: what the class's `__init__` was given: the keywords of the native class; `master`, how bfloat16 and
+                float16 parameters are stepped; and any of `TORCHS`.
             native: the class to step as, if not that of this class.
 
         """
@@ -53,7 +54,7 @@ class Bridge(Following, torch.optim.Optimizer):
         known = signature(native).parameters
         master = given["master"]
         options = {name: value for name, value in given.items() if name in known and name != "params"}
-        extra = {name: value for name, value in given.items() if name not in {*known, *NO_OPTIONS}}
+        extra = {name: given[name] for name in TORCHS if name in given}
         if extra.get("differentiable"):
             msg = "differentiable=True is not supported: autograd does not see what a kernel does"
             raise NotImplementedError(msg)
@@ -62,7 +63,7 @@ class Bridge(Following, torch.optim.Optimizer):
             raise ValueError(msg)
         self._given = native, options, master, extra
         self._host()
-        own = {name: options.get(name, value) for name, value in self._guest.defaults.items()}
+        own = {name: options.get(name, value) for name, value in self._native.defaults.items()}
         super().__init__(params, {**own, **extra})
         self._ready()
 
@@ -72,7 +73,7 @@ class Bridge(Following, torch.optim.Optimizer):
     @property
     def last_step(self) -> LastStep | None:
         """What came of the last step; None before the first."""
-        last: LastStep | None = self._guest.last_step
+        last: LastStep | None = self._native.last_step
         return last
 
     # Groups
@@ -91,8 +92,8 @@ class Bridge(Following, torch.optim.Optimizer):
             group = self.param_groups[-1]
             for position, tensor in enumerate(group["params"]):
                 name = name_of(group, len(self.param_groups) - 1, position)
-                check_tensor(tensor, name, self._guest.state_dtype)
-            self._guest.validate(self._settings(group))
+                check_tensor(tensor, name, self._native.state_dtype)
+            self._native.validate(self._settings(group))
         except BaseException:
             del self.param_groups[-1]
             raise
@@ -127,7 +128,7 @@ class Bridge(Following, torch.optim.Optimizer):
         if closure is not None:
             with torch.enable_grad():
                 loss = closure()
-        with self._guest.locked():
+        with self._native.hold_steps():
             if self._is_overflown():
                 return loss
             self._follow()
@@ -135,10 +136,10 @@ class Bridge(Following, torch.optim.Optimizer):
             for view in narrow:
                 view.load()
             try:
-                self._guest.step()
+                self._native.step()
             finally:
                 for view in narrow:
-                    view.store(int(self._guest.state[view]["step"]) if view in self._guest.state else 0)
+                    view.store(int(self._native.state[view]["step"]) if view in self._native.state else 0)
                 self._show()
         return loss
 
@@ -157,14 +158,14 @@ class Bridge(Following, torch.optim.Optimizer):
 
     def train(self) -> None:
         """Switch to the weights to train; for optimizers that evaluate at other ones."""
-        self._switch(self._guest.train)
+        self._switch(self._native.train)
 
     def eval(self) -> None:
         """Switch to the weights to evaluate; for optimizers that train at other ones."""
-        self._switch(self._guest.eval)
+        self._switch(self._native.eval)
 
     def _switch(self, switch: Callable[[], None]) -> None:
-        with self._guest.locked():
+        with self._native.hold_steps():
             self._follow()
             for view in self._views.values():
                 view.refresh()
@@ -205,7 +206,11 @@ class Bridge(Following, torch.optim.Optimizer):
     def __reduce__(self) -> tuple[Any, ...]:
         kind = type(self)
         # A class that was made here no module has: pickle can only name what it was made of.
-        return _classes().remake, ((kind.label or kind.native) if "label" in vars(kind) else kind,), self.__getstate__()
+        return (
+            _module_of_classes().remake,
+            ((kind.label or kind.native) if "label" in vars(kind) else kind,),
+            self.__getstate__(),
+        )
 
     def __getstate__(self) -> dict[str, Any]:
         self._follow()
@@ -230,7 +235,7 @@ class Bridge(Following, torch.optim.Optimizer):
         for group in self.param_groups:  # of an older version
             for name, value in self.defaults.items():
                 group.setdefault(name, value)
-        if "_guest" not in vars(self):
+        if "_native" not in vars(self):
             self._host()
             self._ready()
         self.state = given
@@ -246,11 +251,11 @@ def _with_plain_states(optimizer: Bridge, state_dict: dict[str, Any]) -> dict[st
 
 def _remake(kind: Any) -> Any:
     """Return an optimizer to which pickle gives its state; pickles of former versions name this one."""
-    return _classes().remake(kind)
+    return _module_of_classes().remake(kind)
 
 
-def _classes() -> Any:
-    """Return the module of the classes, which is made of this one and knows the registry: only pickle needs it here."""
+def _module_of_classes() -> Any:
+    """Return the module that is made of this one and knows the registry: only pickle needs it here."""
     return import_module("trainstation.interop.torch.optimizers")
 
 

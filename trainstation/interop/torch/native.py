@@ -22,7 +22,7 @@ from trainstation.optimizers.stepping.stepper import Stepper
 from trainstation.optimizers.stepping.table import Table
 from trainstation.optimizers.stepping.watch import Watch
 
-__all__ = ["TensorStepper", "guest_class"]
+__all__ = ["TensorStepper", "native_class"]
 
 Array = NDArray[Any]
 
@@ -116,7 +116,7 @@ def _adapt(table: Table, views: Sequence[View]) -> None:
 
 
 class TensorStepper(Stepper):
-    """Steps of a guest: of those rows of the whole table whose parameters have a gradient now.
+    """Steps of a native optimizer: of those rows of the whole table whose parameters have a gradient now.
 
     Attributes:
         whole: the rows of all parameters with a state; that of the last step may be a part of it.
@@ -130,7 +130,6 @@ class TensorStepper(Stepper):
         super().__init__()
         self.whole = self.table
         self.builds = 0
-        self.has_warned = True  # torch does nothing without gradients, and says nothing
 
     def forget(self) -> None:
         """Look at all arrays anew at the next step."""
@@ -191,11 +190,12 @@ def _views(optimizer: Contract) -> list[Any]:
     return [view for group in optimizer.param_groups for view in group["params"]]
 
 
-class Guest(Optimizer):
+class NativeOverTensors(Optimizer):
     """What a native optimizer has over tensors: their stepper, and torch's leave to divide by zero."""
 
-    engine: TensorStepper
-    engine_class = TensorStepper
+    step_engine: TensorStepper
+    step_engine_class = TensorStepper
+    has_warned = True  # torch does nothing without gradients, and says nothing
 
     def validate(self, hyper: Mapping[str, Any]) -> None:
         """Check the hyper-parameters; eps may be 0, as in torch."""
@@ -206,6 +206,6 @@ class Guest(Optimizer):
 
 
 @cache
-def guest_class(native: type[Optimizer]) -> type[Optimizer]:
-    """Return a native class as a guest."""
-    return type(native.__name__, (Guest, native), {"__module__": __name__, "__doc__": native.__doc__})
+def native_class(native: type[Optimizer]) -> type[Optimizer]:
+    """Return a native class as one over tensors."""
+    return type(native.__name__, (NativeOverTensors, native), {"__module__": __name__, "__doc__": native.__doc__})

@@ -148,7 +148,7 @@ class RMSprop(Bridge):
         self._begin(params, locals())
 
 
-_classes: dict[tuple[type[Optimizer], str], type[Bridge]] = {
+_made_of: dict[tuple[type[Optimizer], str], type[Bridge]] = {
     (kind.native, ""): kind for kind in (Adam, AdamW, SGD, RMSprop)
 }
 
@@ -163,10 +163,10 @@ def optimizer_class(native: type[Optimizer], name: str = "") -> type[Bridge]:
         name: under which it is registered, by which optimizers are pickled.
 
     """
-    key = (native, "" if (native, "") in _classes else name)
-    if key not in _classes:
-        _classes[key] = _made(native, name)
-    return _classes[key]
+    key = (native, "" if (native, "") in _made_of else name)
+    if key not in _made_of:
+        _made_of[key] = _made(native, name)
+    return _made_of[key]
 
 
 def _made(native: type[Optimizer], name: str) -> type[Bridge]:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from trainstation.interop.torch.native import TensorStepper, guest_class
+from trainstation.interop.torch.native import TensorStepper, native_class
 from trainstation.interop.torch.state_tensors import States, is_shown, native_state, show
 from trainstation.interop.torch.views import View, check_tensor
 from trainstation.kernels import find_rule
@@ -17,13 +17,13 @@ from trainstation.optimizers.hyper import Group
 from trainstation.optimizers.stepping.noted import Flag, Noted, NotedList
 from trainstation.optimizers.stepping.watch import are_equal
 
-__all__ = ["Following", "name_of"]
+__all__ = ["Sync", "name_of"]
 
 
-class Following:
-    """The part of `Bridge` that knows its native optimizer, the guest.
+class Sync:
+    """The part of `Bridge` that knows its native optimizer.
 
-    Users may write to `param_groups` and `state`; before a step the guest is brought up to date, after it these are.
+    Users may write to `param_groups` and `state`; before a step that one is brought up to date, after it these are.
     """
 
     param_groups: list[Group]
@@ -33,7 +33,7 @@ class Following:
     def _host(self) -> None:
         """Make the native optimizer, which has no parameters yet."""
         native, options, _, _ = self._given
-        self._guest: Any = guest_class(native)(None, **{name: _plain(name, value) for name, value in options.items()})
+        self._native: Any = native_class(native)(None, **{name: _plain(name, value) for name, value in options.items()})
         self._touched = Flag(True)
         self._views: dict[torch.Tensor, View] = {}
         self._known: list[Group] = []
@@ -53,10 +53,10 @@ class Following:
         """Return the native hyper-parameters of a group, tensors as numbers."""
         native, _, _, extra = self._given
         name = "decoupled_weight_decay"
-        if name not in self._guest.defaults and group.get(name, extra.get(name)) != extra.get(name):
+        if name not in self._native.defaults and group.get(name, extra.get(name)) != extra.get(name):
             msg = f"a group has {name}={group[name]!r}; {native.__name__} steps all groups with {extra.get(name)}"
             raise ValueError(msg)
-        return {name: _plain(name, group[name]) for name in self._guest.defaults}
+        return {name: _plain(name, group[name]) for name in self._native.defaults}
 
     def _follow(self) -> None:
         """Take over what was changed in groups and states since the last step."""
@@ -74,13 +74,13 @@ class Following:
         if self._steps.tobytes() != self._seen:
             seen = np.frombuffer(self._seen, np.float32)
             for view, place in self._places.items():
-                if self._steps[place] != seen[place] and view in self._guest.state:
-                    self._guest.state[view]["step"][...] = int(self._steps[place])
+                if self._steps[place] != seen[place] and view in self._native.state:
+                    self._native.state[view]["step"][...] = int(self._steps[place])
             self._show_steps()
 
     def _follow_group(self, index: int, group: Group) -> None:
         settings = self._settings(group)
-        self._guest.param_groups[index].update(settings)
+        self._native.param_groups[index].update(settings)
         self._known[index] = dict(group)
         self._synced[index] = settings
         self._with_tensors.discard(index)
@@ -89,18 +89,18 @@ class Following:
 
     def _relink(self) -> None:
         """Make the native groups and states those of the tensors."""
-        guest, former = self._guest, self._views
+        native, former = self._native, self._views
         views, made = {}, []
         for index, group in enumerate(self.param_groups):
             settings = self._settings(group)
-            guest.validate(settings)
-            by_element = find_rule(guest.variant(settings)[0]) is not None and not guest.keeps_own_states()
+            native.validate(settings)
+            by_element = find_rule(native.variant(settings)[0]) is not None and not native.keeps_own_states()
             if not isinstance(group["params"], NotedList) or group["params"].changed is not self._touched:
                 group["params"] = NotedList(self._touched, group["params"])
             for position, tensor in enumerate(group["params"]):
                 if tensor not in former:
                     name = name_of(group, index, position)
-                    check_tensor(tensor, name, guest.state_dtype)
+                    check_tensor(tensor, name, native.state_dtype)
                     former[tensor] = View(tensor, name, by_element=by_element, master=self._given[2])
                 views[tensor] = former[tensor]
             names = {"param_names": list(group["param_names"])} if "param_names" in group else {}
@@ -121,9 +121,9 @@ class Following:
         self._steps = self._flat.numpy()
         self._seen = self._steps.tobytes()
         self._step_tensors = self._flat.unbind()
-        guest.param_groups = [guest.note_parameters(group) for group in made]
-        guest.state = states
-        guest.forget_arrays()
+        native.param_groups = [native.note_parameters(group) for group in made]
+        native.state = states
+        native.forget_arrays()
         self._synced: list[Group] = [{} for _ in made]
         self._known = [{} for _ in made]
         self._with_tensors: set[int] = set()
@@ -135,22 +135,22 @@ class Following:
 
     def _native_state(self, view: View, hyper: Group) -> dict[str, Any]:
         """Return a parameter's native state: the one there is, if its tensors are still its own."""
-        given, known = self._state[view.tensor], self._guest.state.get(view)
+        given, known = self._state[view.tensor], self._native.state.get(view)
         if known is not None and is_shown(given, view):
             place = self._places[view]
             is_same = given.get("step") is self._step_tensors[place]
             if is_same and self._steps[place] == np.frombuffer(self._seen, np.float32)[place]:
                 same: dict[str, Any] = known
                 return same
-        return native_state(self._guest, view, given, hyper)
+        return native_state(self._native, view, given, hyper)
 
     def _show(self) -> None:
         """Bring `state` and the groups up to date after a step."""
-        engine: TensorStepper = self._guest.engine
+        engine: TensorStepper = self._native.step_engine
         table = engine.table
         if self._builds != engine.builds or table.interpreted or table.prepares:
             self._builds = engine.builds
-            for view, state in self._guest.state.items():
+            for view, state in self._native.state.items():
                 show(self._state[view.tensor], view, state, self._step_tensors[self._places[view]])
             self._show_steps()
             self._show_groups()
@@ -161,14 +161,14 @@ class Following:
         self._seen = self._steps.tobytes()
 
     def _show_steps(self) -> None:
-        for view, state in self._guest.state.items():
+        for view, state in self._native.state.items():
             self._steps[self._places[view]] = state["step"]
         self._seen = self._steps.tobytes()
 
     def _show_groups(self) -> None:
         """Write to the groups what the native optimizer has written to its own."""
         for group, known, native, synced in zip(
-            self.param_groups, self._known, self._guest.param_groups, self._synced, strict=True
+            self.param_groups, self._known, self._native.param_groups, self._synced, strict=True
         ):
             for name in synced:
                 if native[name] is not synced[name]:

@@ -13,15 +13,7 @@ from trainstation.nn.functional.activations import (
 )
 from trainstation.nn.functional.attention import scaled_dot_product_attention
 from trainstation.nn.functional.classes import cross_entropy, nll_loss, one_hot
-from trainstation.nn.functional.layers import (
-    avg_pool2d,
-    conv1d,
-    conv2d,
-    dropout,
-    embedding,
-    linear,
-    max_pool2d,
-)
+from trainstation.nn.functional.layers import avg_pool2d, conv1d, conv2d, dropout, embedding, linear, max_pool2d
 from trainstation.nn.functional.losses import (
     binary_cross_entropy_with_logits,
     huber_loss,

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from trainstation import ops
 from trainstation.errors import ShapeError
+from trainstation.gradtrack import mark_written
 from trainstation.tensor import Tensor, apply
 
 __all__ = ["batch_norm", "layer_norm", "normalize", "rms_norm"]
@@ -88,7 +89,7 @@ def batch_norm(
                     raise ShapeError(msg)
                 running.data *= 1 - momentum
                 running.data += momentum * now
-                running._bump_version()
+                mark_written(running)
 
     return apply(ops.batch_norm.batch_norm, input, weight, bias, eps=eps, see=see)
 

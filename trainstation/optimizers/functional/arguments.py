@@ -10,14 +10,10 @@ from numpy.typing import NDArray
 
 from trainstation.errors import MissingGradientError, ShapeError
 
-__all__ = ["Array", "Arrays", "Handed", "Path", "State", "SupportsDLPack"]
+__all__ = ["Arguments", "Array", "Arrays", "Path", "State", "SupportsDLPack", "name_at"]
 
 Array = NDArray[Any]
-
-
 State = dict[Any, Any]
-
-
 Path = tuple[Any, ...]
 
 
@@ -32,7 +28,7 @@ class SupportsDLPack(Protocol):
 Arrays: TypeAlias = "Array | SupportsDLPack | Sequence[Arrays] | Mapping[Any, Arrays]"
 
 
-class Handed:
+class Arguments:
     """The arguments of a call, an entry for each parameter.
 
     Attributes:
@@ -56,13 +52,13 @@ class Handed:
     def add(self, path: Path, p: Any, g: Any, state: Any) -> None:
         """Add an array and what belongs to it, or all that is in a list, a tuple or a mapping."""
         if not isinstance(state, dict):
-            msg = f"{_name('state', path)} must be a dict, empty at first, not {type(state).__name__}"
+            msg = f"{name_at('state', path)} must be a dict, empty at first, not {type(state).__name__}"
             raise TypeError(msg)
         if not isinstance(p, np.ndarray) and isinstance(p, list | tuple | Mapping):
             self._add_all(path, p, g, state)
             return
         if g is None:
-            msg = f"{_name('g', path)} is None; leave out of p and g what has no gradient"
+            msg = f"{name_at('g', path)} is None; leave out of p and g what has no gradient"
             raise MissingGradientError(msg)
         self.paths.append(path)
         self.ps.append(p if isinstance(p, np.ndarray) else _borrowed("p", path, p))
@@ -71,12 +67,12 @@ class Handed:
 
     def _add_all(self, path: Path, p: Any, g: Any, state: State) -> None:
         if not isinstance(g, Mapping if isinstance(p, Mapping) else list | tuple):
-            name = _name("p", path)
-            msg = f"{_name('g', path)} must be a {type(p).__name__}, as {name} is, not {type(g).__name__}"
+            name = name_at("p", path)
+            msg = f"{name_at('g', path)} must be a {type(p).__name__}, as {name} is, not {type(g).__name__}"
             raise TypeError(msg)
         keys, given = (each.keys() if isinstance(each, Mapping) else range(len(each)) for each in (p, g))
         if keys != given:
-            msg = f"{_name('g', path)} must have the entries of {_name('p', path)}, {list(keys)}, not {list(given)}"
+            msg = f"{name_at('g', path)} must have the entries of {name_at('p', path)}, {list(keys)}, not {list(given)}"
             raise ShapeError(msg)
         for key in keys:
             child = state.get(key)
@@ -91,7 +87,7 @@ class Handed:
             msg = "p has no arrays"
             raise ValueError(msg)
         for path, p, g in zip(self.paths, self.ps, self.gs, strict=True):
-            p_name, g_name = _name("p", path), _name("g", path)
+            p_name, g_name = name_at("p", path), name_at("g", path)
             if p.dtype not in (np.float32, np.float64) or not p.dtype.isnative:
                 msg = f"{p_name} must be float32 or float64, not {p.dtype}"
                 raise TypeError(msg)
@@ -106,7 +102,8 @@ class Handed:
                 raise TypeError(msg)
 
 
-def _name(argument: str, path: Path) -> str:
+def name_at(argument: str, path: Path) -> str:
+    """Name an entry of an argument for an error message."""
     return argument + "".join(f"[{key!r}]" for key in path)
 
 
@@ -114,7 +111,7 @@ def _borrowed(argument: str, path: Path, given: Any) -> Array:
     """Return an array over another library's memory, or of a gradient that is a NumPy number."""
     if argument == "g" and isinstance(given, np.generic):
         return np.asarray(given)
-    name, kind = _name(argument, path), type(given).__name__
+    name, kind = name_at(argument, path), type(given).__name__
     if not hasattr(given, "__dlpack__"):
         msg = f"{name} must be a NumPy array or one that speaks DLPack, not {kind}"
         raise TypeError(msg)

@@ -11,13 +11,7 @@ from typing import Any
 from trainstation import kernels
 from trainstation.errors import ShapeError
 from trainstation.optimizers.base import Optimizer
-from trainstation.optimizers.functional.arguments import (
-    Array,
-    Arrays,
-    Handed,
-    State,
-    _name,
-)
+from trainstation.optimizers.functional.arguments import Arguments, Array, Arrays, State, name_at
 from trainstation.optimizers.hyper import Group
 from trainstation.optimizers.stepping.rows import Row
 from trainstation.optimizers.stepping.table import Table
@@ -31,7 +25,7 @@ Reference = weakref.ref[Array]
 class Count(int):
     """A step count that carries what the next step can go on with; copied or pickled it is a plain int."""
 
-    kept: Kept | None = None
+    kept: Cached | None = None
 
     def __reduce__(self) -> tuple[type[int], tuple[int]]:
         return int, (int(self),)
@@ -41,12 +35,12 @@ def step(
     kind: type[Optimizer], p: Arrays, g: Arrays, state: State, hyper: Mapping[str, Any], state_dtype: str | None
 ) -> None:
     """Make one step of an optimizer of this class; `functional.adam_` says what of."""
-    handed = Handed()
+    handed = Arguments()
     handed.add((), p, g, state)
     kept = getattr(handed.states[0].get("step"), "kept", None) if handed.states else None
     if kept is None or not kept.fits(kind, handed, state_dtype):
         handed.check()
-        kept = Kept(kind, handed, hyper, state_dtype)
+        kept = Cached(kind, handed, hyper, state_dtype)
     kept.step(handed, hyper)
     for parent, key, child in handed.new_states:
         parent[key] = child
@@ -71,7 +65,7 @@ class Cell:
         return self._gs[self._place] if self._gs else None
 
 
-class HandedWatch(Watch):
+class CachedWatch(Watch):
     """Of a table whose arrays were checked when they were handed over: only hyper-parameters may change behind it."""
 
     def is_current(self, groups: Sequence[Group], wanted: Sequence[Any] | None) -> bool:  # noqa: ARG002  # always all
@@ -83,15 +77,15 @@ class HandedWatch(Watch):
         return []
 
 
-class Kept:
+class Cached:
     """A private optimizer of the parameters of a call, for the next one: it holds moments, but no `p` and no `g`."""
 
-    def __init__(self, kind: type[Any], handed: Handed, hyper: Mapping[str, Any], state_dtype: str | None) -> None:
+    def __init__(self, kind: type[Any], handed: Arguments, hyper: Mapping[str, Any], state_dtype: str | None) -> None:
         self.kind = kind
         self.optimizer: Optimizer = kind(state_dtype=state_dtype, **hyper)
         self._ps, self._gs = handed.ps[:], handed.gs[:]
         self._cells = [Cell(self._ps, self._gs, place) for place in range(len(handed.ps))]
-        names = [_name("p", path) for path in handed.paths]
+        names = [name_at("p", path) for path in handed.paths]
         self.optimizer.add_param_group({"params": self._cells, "param_names": names})
         for cell, state in zip(self._cells, handed.states, strict=True):
             if state:
@@ -100,7 +94,7 @@ class Kept:
         self._former_ps: list[Reference] = []
         self._former_gs: list[Reference] = []
 
-    def fits(self, kind: type[Optimizer], handed: Handed, state_dtype: str | None) -> bool:
+    def fits(self, kind: type[Optimizer], handed: Arguments, state_dtype: str | None) -> bool:
         """Whether the states are as the last step left them, and the table has taken the arrays."""
         return (
             self.kind is kind
@@ -147,7 +141,7 @@ class Kept:
             self._former_gs = list(map(weakref.ref, gs))
         return True
 
-    def step(self, handed: Handed, hyper: Mapping[str, Any]) -> None:
+    def step(self, handed: Arguments, hyper: Mapping[str, Any]) -> None:
         """Step, and write to the states what is new in them."""
         self.optimizer.param_groups[0].update(hyper)
         self._ps[:], self._gs[:] = handed.ps, handed.gs
@@ -162,7 +156,7 @@ class Kept:
         self._hand_back(handed.states)
 
     def _hand_back(self, states: Sequence[State]) -> None:
-        table = self.optimizer.engine.table
+        table = self.optimizer.step_engine.table
         kept = None if table.interpreted else self
         if table is not self._table:
             self._runs = [row.run for row in table.rows]
@@ -187,7 +181,7 @@ class Kept:
         self._written = [(place, place + a.nbytes) for a in arrays if a.size and (place := kernels.address(a))]
         self._former_ps = []
         table.rows, table.compiled, table.guards = [], [], []
-        table.watch = HandedWatch(self.optimizer.param_groups, (), None)
+        table.watch = CachedWatch(self.optimizer.param_groups, (), None)
         table.call = kernels.Call(table.slots, arrays)
         self._table = table
 

@@ -98,9 +98,10 @@ def layout(
     return kept
 
 
-def bytes_of(state: Mapping[str, Any]) -> int:
-    """Return how many bytes the arrays of a state take, without its counter."""
-    return sum(value.nbytes for name, value in state.items() if name != "step" and isinstance(value, np.ndarray))
+def bytes_of(state: Mapping[str, Any], *, with_counter: bool = False) -> int:
+    """Return how many bytes the arrays of a state take."""
+    counted = [value for name, value in state.items() if with_counter or name != "step"]
+    return sum(value.nbytes for value in counted if isinstance(value, np.ndarray))
 
 
 def _key(t: int, upper: int) -> int:

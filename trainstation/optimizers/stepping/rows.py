@@ -20,7 +20,7 @@ from trainstation.optimizers.stepping import codec
 from trainstation.optimizers.stepping.checks import Range, check_data, check_state
 from trainstation.optimizers.stepping.noted import Flag
 
-__all__ = ["Hold", "Plan", "Row", "first_state", "kinds_of", "layout_of", "plan_of", "rows_of", "update_row"]
+__all__ = ["Hold", "Plan", "Row", "first_state", "layout_of", "plan_of", "rows_of", "update_row"]
 
 Array = NDArray[Any]
 Layout = dict[str, tuple[tuple[int, ...], Any]]
@@ -100,16 +100,16 @@ class Row:
         return rule is not None and rule.supports(self.fmt) and all(array.flags.c_contiguous for array in arrays)
 
 
-def kinds_of(optimizer: Contract, hyper: Group, more: Iterable[str] = ()) -> dict[str, str]:
-    """Return how the states that hyper-parameters ask for, and `more`, may be kept: their format follows from it."""
+def _kinds_of(optimizer: Contract, hyper: Group, names: Iterable[str]) -> dict[str, str]:
+    """Return how these states may be kept: their format follows from it."""
     kinds = optimizer.state_kinds(hyper)
-    return {name: kinds.get(name, "exact") for name in (*optimizer.variant(hyper)[1], *more)}
+    return {name: kinds.get(name, "exact") for name in names}
 
 
 def plan_of(optimizer: Contract, hyper: Group) -> Plan:
     """Return what a group's hyper-parameters ask for; KernelError if the class and its compiled rule do not fit."""
     name, states = optimizer.variant(hyper)
-    kinds = kinds_of(optimizer, hyper)
+    kinds = _kinds_of(optimizer, hyper, states)
     rule = kernels.find_rule(name)
     if rule is not None and len(rule.kinds) != len(states):
         msg = f"{type(optimizer).__name__} has the states {states}; its rule {name!r} takes {len(rule.kinds)}"
@@ -122,11 +122,7 @@ def plan_of(optimizer: Contract, hyper: Group) -> Plan:
 
 
 def rows_of(
-    optimizer: Contract,
-    plans: Sequence[Plan],
-    hypers: Sequence[Group],
-    wanted: Sequence[Parameter] | None,
-    busy: Flag,
+    optimizer: Contract, plans: Sequence[Plan], hypers: Sequence[Group], wanted: Sequence[Parameter] | None, busy: Flag
 ) -> list[Row]:
     """Check all arrays, and those of the state that is still missing; nothing is changed yet.
 
@@ -175,8 +171,8 @@ def _row(optimizer: Contract, name: str, group: int, parameter: Parameter, hold:
 def first_state(optimizer: Contract, parameter: Parameter, hyper: Group) -> dict[str, Any]:
     """Return what a parameter's state is before its first step."""
     state = {"step": np.zeros((), np.int64), **optimizer.init_state(parameter)}
-    states = tuple(kinds := kinds_of(optimizer, hyper))
-    fmt = codec.format_of(optimizer.state_dtype, parameter.data, kinds.values())
+    states = optimizer.variant(hyper)[1]
+    fmt = codec.format_of(optimizer.state_dtype, parameter.data, _kinds_of(optimizer, hyper, states).values())
     for name, kind in codec.narrow(optimizer.state_kinds(hyper), fmt).items():
         if name in state:
             place = states.index(name) if name in states else 0
@@ -187,8 +183,8 @@ def first_state(optimizer: Contract, parameter: Parameter, hyper: Group) -> dict
 
 def layout_of(optimizer: Contract, parameter: Parameter, hyper: Group, more: Sequence[str]) -> Layout:
     """Return shape and dtype of the arrays that the states of these names, which are optional, are kept in."""
-    kinds = optimizer.state_kinds(hyper)
-    fmt = codec.format_of(optimizer.state_dtype, parameter.data, kinds_of(optimizer, hyper, more).values())
+    kinds = _kinds_of(optimizer, hyper, (*optimizer.variant(hyper)[1], *more))
+    fmt = codec.format_of(optimizer.state_dtype, parameter.data, kinds.values())
     return codec.layout(more, kinds, fmt, parameter.data)
 
 

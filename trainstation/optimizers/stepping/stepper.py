@@ -32,16 +32,14 @@ class Stepper:
         busy: whether a step is reading gradients.
         changed: whether something else than a step has written to a state, or to a group's list of parameters.
         table: the rows of the last step.
-        has_warned: whether it was said already that there is no gradient.
 
     """
 
-    __slots__ = ("_hypers", "busy", "changed", "has_warned", "table")
+    __slots__ = ("_hypers", "busy", "changed", "table")
 
     def __init__(self) -> None:
         self.busy = Flag()
         self.changed = Flag(True)
-        self.has_warned = False
         self.table = Table()
         self._hypers: list[Group] = []
 
@@ -85,25 +83,18 @@ class Stepper:
         hypers = [_hyper(optimizer, index, group) for index, group in enumerate(optimizer.param_groups)]
         plans = [plan_of(optimizer, hyper) for hyper in hypers]
         rows = rows_of(optimizer, plans, hypers, wanted, self.busy)
-        table = Table(optimizer.param_groups, plans, rows, wanted, prepares=optimizer.prepares())
+        table = Table(optimizer.param_groups, plans, rows, wanted, prepares=optimizer.overrides_prepare())
         self.changed.is_set = True  # should an interrupt come before the states are the table's
         self.table.watch.drop()
         self.table, self._hypers = table, hypers
         added = self._take_over(optimizer, table)
         last = None
         try:
-            last = self.run(optimizer, table) if table.rows else self._without_rows(wanted)
+            last = self.run(optimizer, table) if table.rows else _without_rows(optimizer, wanted)
         finally:
             if last is None or last.skipped:
                 _take_back(optimizer, added)
         return last
-
-    def _without_rows(self, wanted: Sequence[Parameter] | None) -> LastStep:
-        if wanted is None and not self.has_warned:
-            self.has_warned = True
-            msg = "step() found no parameter with a gradient and did nothing; was backward() run?"
-            warnings.warn(msg, NoGradientWarning, stacklevel=6)
-        return _unmeasured(None)
 
     def _take_over(self, optimizer: Contract, table: Table) -> list[Added]:
         """Make the checked states ours; return what was added to them."""
@@ -181,6 +172,14 @@ class Stepper:
             optimizer.weight_average.finish(table)
         table.advance()
         return LastStep(norm, False, isa_of(table.call.isa if table.compiled else None))
+
+
+def _without_rows(optimizer: Contract, wanted: Sequence[Parameter] | None) -> LastStep:
+    if wanted is None and not optimizer.has_warned:
+        optimizer.has_warned = True
+        msg = "step() found no parameter with a gradient and did nothing; was backward() run?"
+        warnings.warn(msg, NoGradientWarning, stacklevel=6)
+    return _unmeasured(None)
 
 
 def _take_back(optimizer: Contract, added: Sequence[Added]) -> None:

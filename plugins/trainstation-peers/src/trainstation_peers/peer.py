@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import trainstation as ts
+from trainstation.gradtrack import mark_written
 from trainstation.optimizers import SGD, Adam, AdamW, Optimizer, RMSprop
 from trainstation_peers import PIP
 
@@ -121,9 +122,7 @@ class Peer(Optimizer):
             self.stepper()()
             self.finish()
             for parameter in self._bound or ():
-                bump = getattr(parameter, "_bump_version", None)
-                if bump is not None:
-                    bump()
+                mark_written(parameter)
             return loss
 
     def clear_states(self) -> None:

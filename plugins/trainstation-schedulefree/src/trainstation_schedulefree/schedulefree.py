@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainstation.errors import ShapeError
+from trainstation.gradtrack import mark_written
 from trainstation.kernels import copy_beside, power
 from trainstation.optimizers import Optimizer
 from trainstation.optimizers.elementwise import flush, l2
@@ -89,8 +90,7 @@ class ScheduleFree(Optimizer):
                 for parameter, weight in moves:
                     p = parameter.data
                     p += weight * (self.state[parameter]["z"] - p)
-                    if hasattr(parameter, "_bump_version"):
-                        parameter._bump_version()
+                    mark_written(parameter)
             for settings in (self.defaults, *self.param_groups):
                 settings["train_mode"] = train
 

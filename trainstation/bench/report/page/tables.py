@@ -46,11 +46,7 @@ Matrix = Mapping[tuple[str, str], float | None]
 
 
 def matrix(
-    caption: str,
-    corner: str,
-    values: Matrix,
-    write: Callable[[float | None], str],
-    heat: Callable[[str, float], float],
+    caption: str, corner: str, values: Matrix, write: Callable[[float | None], str], heat: Callable[[str, float], float]
 ) -> Table:
     """Return a table of values by (row, column), both in the order in which they come.
 
