@@ -2,8 +2,8 @@
  *
  * A caller opens a job, works on it itself, and lets in whichever helpers wake up in time: it never waits for one
  * that sleeps. Each has a share of the pieces, the same in every step, which its caches may still hold, and helps
- * itself to those of others after it: a helper whose processor is taken away delays no caller for long. Another caller
- * who comes meanwhile does its work alone. */
+ * itself to those of others after it: a helper whose processor is taken away delays no caller for long. A caller that
+ * comes meanwhile does its work alone. */
 #define _POSIX_C_SOURCE 200809L /* C99 alone has no threads */
 #include "affinity.h"
 #include "kernels.h"

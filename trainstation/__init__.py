@@ -30,11 +30,10 @@ from trainstation.errors import (
 )
 from trainstation.gradtrack import GradTrack, NoGradTrack, enable_grad, is_grad_enabled, no_grad, set_grad_enabled
 from trainstation.kernels import get_num_threads, set_num_threads
-from trainstation.nn import loading
 from trainstation.optimizers import EMA, SWA, accumulate, clip_grad_norm_, clip_grad_value_
 from trainstation.optimizers.param_groups import param_groups_layer_decay, param_groups_weight_decay
 from trainstation.random import manual_seed
-from trainstation.tensor import Tensor, reductions, tensor
+from trainstation.tensor import Tensor, tensor
 from trainstation.tensor.functions import cat, chunk, einsum, from_dlpack, grad, maximum, minimum, split, stack, where
 
 if TYPE_CHECKING:
@@ -54,9 +53,13 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-# Pickles of versions in which these modules lay elsewhere name them so.
-for _former, _module in {"generators": random, "reduced": reductions, "nn.states": loading}.items():
-    sys.modules[f"{__name__}.{_former}"] = _module
+# Modules of former versions, in which pickles find what has moved.
+sys.modules |= {
+    **{f"{__name__}.{each}": sys.modules[__name__] for each in ("functions", "gradmode", "param_groups", "plugins")},
+    f"{__name__}.generators": random,
+    f"{__name__}.nn.states": nn.loading,
+    f"{__name__}.reduced": import_module(f"{__name__}.tensor.reductions"),
+}
 
 # Imported when they are first asked for: a step needs none of them.
 _LATE = {

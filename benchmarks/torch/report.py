@@ -71,7 +71,7 @@ class Row:
     absent: str = ""
 
 
-def judge(part: str, rule: str, case: str, kind: str, speed: stats.Interval) -> dict[str, bool]:
+def targets_met(part: str, rule: str, case: str, kind: str, speed: stats.Interval) -> dict[str, bool]:
     """Return the targets that are set for an optimizer in a case, and whether they are met."""
     fitting = [
         each
@@ -127,12 +127,12 @@ def train_lines(rows: Sequence[Row]) -> Iterator[str]:
 
 def endings(rows: Sequence[Row]) -> Iterator[str]:
     """Yield for each target in how many rows it is met, and the row that is furthest from it."""
-    judged = [
+    targeted = [
         ((row.part, "everywhere" if text == NOWHERE_SLOWER.text else row.case, text), row, is_met)
         for row in rows
         for text, is_met in (row.targets or {}).items()
     ]
-    for (part, where, text), group in groupby(sorted(judged, key=lambda each: each[0]), key=lambda each: each[0]):
+    for (part, where, text), group in groupby(sorted(targeted, key=lambda each: each[0]), key=lambda each: each[0]):
         them = list(group)
         met = sum(is_met for _, _, is_met in them)
         # What is nowhere slower begins with the interval's lower end; the others count by its middle.

@@ -13,7 +13,7 @@ import torch
 
 from benchmarks.torch.entrants import KINDS, Tensors, set_threads, why_not_compiled
 from benchmarks.torch.models import Model, Trainer
-from benchmarks.torch.report import Row, judge
+from benchmarks.torch.report import Row, targets_met
 from trainstation.bench import stats
 from trainstation.bench.speed.cases import Case
 from trainstation.bench.speed.timing import Contender, Timing, measure
@@ -80,7 +80,7 @@ def _rows(
             continue
         us = stats.Interval(*(each / 1e3 for each in stats.interval(timing.samples)))
         speed = None if kind == "ours" else stats.ratio(timing.samples, ours.samples)
-        targets = judge(made.part, made.rule, made.case, kind, speed) if speed else None
+        targets = targets_met(made.part, made.rule, made.case, kind, speed) if speed else None
         yield row(optimizer=kind, us=us, speed=speed, targets=targets, **more(kind, us))
     for kind, reason in absent.items():
         yield row(optimizer=kind, absent=reason)

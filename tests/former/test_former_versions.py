@@ -43,6 +43,14 @@ def test_named_tuples():
     assert (keys.missing_keys, keys.unexpected_keys) == (["bias"], ["other"])
 
 
+def test_functions_and_a_problem():
+    cat, no_grad, decay, made, looked_up = loaded("functions")
+    assert (cat, no_grad, decay) == (ts.cat, ts.no_grad, ts.param_groups_weight_decay)
+    assert (made.func, looked_up) == (ts.create_optimizer, ts.get_optimizer)
+    known = importlib.import_module("trainstation.bench.problems").BUILTIN
+    assert loaded("problem").start == known["softmax_digits"].start
+
+
 def test_a_generator_goes_on_in_its_stream():
     fresh = ts.random.Generator(5)
     fresh.standard_normal(3)

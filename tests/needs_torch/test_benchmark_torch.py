@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))  # benchmarks is no part of the installation
 from benchmarks.torch.entrants import Tensors, why_not_compiled  # noqa: E402
 from benchmarks.torch.models import MODELS, ResNet18, Trainer  # noqa: E402
-from benchmarks.torch.report import Row, endings, judge, reasons  # noqa: E402
+from benchmarks.torch.report import Row, endings, reasons, targets_met  # noqa: E402
 from benchmarks.torch.runs import alike  # noqa: E402
 from trainstation.bench.speed.cases import SHAPES  # noqa: E402
 from trainstation.bench.stats import Interval  # noqa: E402
@@ -108,7 +108,7 @@ def test_a_compiler_that_takes_too_long_is_ended_and_said_so():
     ],
 )
 def test_a_target_counts_by_the_middle_and_not_slower_by_the_lower_end(part, case, kind, speed, verdicts):
-    assert judge(part, "adamw", case, kind, Interval(*speed)) == verdicts
+    assert targets_met(part, "adamw", case, kind, Interval(*speed)) == verdicts
 
 
 def test_the_end_names_the_furthest_row_and_each_reason_once():

@@ -55,8 +55,9 @@ class RemovableHook:
 
 
 class Leaf(Protocol):
-    """What a graph ends at: a tensor that collects gradients."""
+    """What a graph ends at: a tensor that collects gradients. One that was computed has the node of that, too."""
 
+    _node: Node | None
     _hooks: Hooks | None
     _grad: Any
 

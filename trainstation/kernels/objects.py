@@ -33,7 +33,7 @@ def _words(probe: object, dtype: type) -> Array:
 
 
 def _find() -> tuple[int, int] | None:
-    """Return the offsets of the address and of the flags in an array object; None where objects are no such thing."""
+    """Return the offsets of the address and of the flags in an array object; None where objects have no addresses."""
     if sys.implementation.name != "cpython":
         return None
     probe = np.zeros(1)

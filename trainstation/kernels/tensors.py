@@ -84,9 +84,8 @@ def _exchange(kind: type, name: str) -> int:
     """Return the address of the function that describes a tensor of a class, without ownership."""
     import ctypes
 
-    pointer = ctypes.pythonapi.PyCapsule_GetPointer
-    pointer.restype, pointer.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
-    place = pointer(getattr(kind, name), b"dlpack_exchange_api")
+    typed = ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes.py_object, ctypes.c_char_p)  # `pythonapi`'s own are everyone's
+    place = typed(("PyCapsule_GetPointer", ctypes.pythonapi))(getattr(kind, name), b"dlpack_exchange_api")
     words = ctypes.cast(place, ctypes.POINTER(ctypes.c_size_t))
     major = ctypes.cast(place, ctypes.POINTER(ctypes.c_uint32))[0]
     if major != VERSION or not words[PLACE]:

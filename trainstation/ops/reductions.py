@@ -249,7 +249,7 @@ def cumsum(needs: Needs, x: Array, *, dim: int) -> tuple[Array, VJP]:
 
 @operation((0, OUTPUT))
 def logsumexp(needs: Needs, x: Array, *, dim: Dim, keepdim: bool = False) -> tuple[Any, VJP]:
-    """log(sum(exp(x))), exact also where exp(x) is none; integers give float32."""
+    """log(sum(exp(x))), exact also where exp(x) overflows; integers give float32."""
     x = x if x.dtype.kind == "f" else x.astype(np.float32)
     axes, shape = axes_of(x, dim), x.shape
     largest = _largest(x, axes, None, None, True, -np.inf)

@@ -142,10 +142,12 @@ class Optimizer(StateDicts):
 
         """
         if self._hooks:
-            return self._hooks.call(self, type(self)._step, (self,) if parameters is None else (self, parameters), {})
-        return self._step(parameters)
+            given = (self,) if parameters is None else (self, parameters)
+            return self._hooks.call(self, type(self).perform_step, given, {})
+        return self.perform_step(parameters)
 
-    def _step(self, parameters: Sequence[Parameter] | Closure | None = None) -> Any:
+    def perform_step(self, parameters: Sequence[Parameter] | Closure | None = None) -> Any:
+        """Step, as `step` does between its hooks; override for an optimizer that does more or something else."""
         with self._lock:
             loss = None
             if parameters is not None and callable(parameters):

@@ -52,7 +52,7 @@ class Average(ABC):
         for _, parameter in self._named():
             self._average_of(parameter)
         if isinstance(of, Optimizer):
-            if (type(of).step, type(of)._step) != (Optimizer.step, Optimizer._step):
+            if (type(of).step, type(of).perform_step) != (Optimizer.step, Optimizer.perform_step):
                 msg = f"{type(of).__name__} does more than a step; give its model, and call update() after each step"
                 raise TypeError(msg)
             if of.weight_average is not None and not of.weight_average.is_stopped:
@@ -181,7 +181,7 @@ class Average(ABC):
 
         Raises:
             KeyError: something is missing.
-            ValueError: a name is missing or left over, or the count is none.
+            ValueError: a name is missing or left over, or the count is not one.
             ShapeError: an array does not fit its parameter. Whatever is raised, nothing has changed.
 
         """

@@ -65,5 +65,5 @@ def get_state() -> dict[str, Any]:
 
 
 def set_state(state: dict[str, Any]) -> None:
-    """Have the shared stream go on from where it stood at `get_state()`; ValueError for what is no such state."""
+    """Have the shared stream go on from where it stood at `get_state()`; ValueError for anything else."""
     generator().set_state(state)

@@ -30,7 +30,7 @@ class Generator(np.random.Generator):
         return dict(self.bit_generator.state)
 
     def set_state(self, state: dict[str, Any]) -> None:
-        """Go on from where a stream stood at `get_state()`; ValueError for what is no such state."""
+        """Go on from where a stream stood at `get_state()`; ValueError for anything else."""
         bits = np.random.PCG64(0)
         try:
             bits.state = state  # type: ignore[assignment]  # checked by that

@@ -111,7 +111,7 @@ class Plugins:
         return entries
 
     def _unknown_hooks(self, plugin: object) -> list[str]:
-        """Return what a plugin marks as a hook and is none; TypeError if it has no other."""
+        """Return the marked functions of a plugin that are no hooks of ours; TypeError if it has only such."""
         callers = self._manager.get_hookcallers(plugin) or []
         unknown = [caller.name for caller in callers if not caller.has_spec()]
         if len(unknown) == len(callers):
@@ -251,7 +251,7 @@ class Plugins:
         return infos
 
     def problems(self) -> list[tuple[Problem, str]]:
-        """Return the problems of all plugins, each with its distribution; what is none is noted, and left out."""
+        """Return the problems of all plugins, each with its distribution; anything else is noted and left out."""
         self.scan()
         problems = []
         for found in sorted(self._found, key=lambda found: project(found.distribution)):

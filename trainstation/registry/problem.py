@@ -57,7 +57,7 @@ class Problem:
     profile: str = "standard"
 
     def better(self, one: float, other: float) -> bool:
-        """Whether one value of the metric is better than another; nothing is better than a number that is none."""
+        """Whether one value of the metric is better than another; NaN is neither better nor worse."""
         return one < other if self.lower_is_better else one > other
 
     def say(self, value: float | None) -> str:

@@ -26,7 +26,7 @@ class Gradient(Core[R], Generic[R]):
 
     def detach(self) -> R:
         """Return a tensor of the same memory that knows nothing of how it was computed."""
-        made: R = self._result.from_numpy(self.data)  # checked: who has replaced .data may have put anything there
+        made: R = self._result.from_numpy(self.data)  # checked: .data may have been replaced by anything
         made._version = self._version
         return made
 

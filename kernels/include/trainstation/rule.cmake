@@ -1,4 +1,4 @@
-# How a plugin's CMakeLists.txt builds its rules. This file is beside the headers: who has found it has found them.
+# How a plugin's CMakeLists.txt builds its rules. It lies beside the headers, so that to find it is to find them.
 
 include(CheckLanguage)
 check_language(C)

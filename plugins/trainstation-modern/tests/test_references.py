@@ -176,8 +176,9 @@ def test_prodigy(options):
         peers.append(JoinedProdigy(groups, **given))
         return peers[0]
 
-    # Of other draws the 0-d parameter passes so close to zero that the rounding of larger values shows.
-    check_reference("prodigy", reference, options, second={"weight_decay": 0.1}, seed=1, **times)
+    # Ascending from draw 0, the 0-d parameter passes so close to zero that the rounding of its former values shows.
+    seed = int("maximize" in options)
+    check_reference("prodigy", reference, options, second={"weight_decay": 0.1}, seed=seed, **times)
     d, d0 = (peers[0].param_groups[0][name] for name in ("d", "d0"))
     assert d > 2 * d0 or (options["eps"] == 0.1 and d == d0)
 

@@ -276,15 +276,15 @@ def test_a_terminal_shows_bars():
     plan = replace(PROFILES["smoke"], names=("sgd", "adam"), epochs=1)
     shown = io.StringIO()
     console = Console(file=shown, force_terminal=True, width=120)
-    with TrialProgress(console, plan, {"toy": QUADRATIC}, lambda _: 1.0) as live:
-        live._drawn = 0.0
+    with TrialProgress(console, plan, {"toy": QUADRATIC}, lambda _: 1.0) as progress:
+        progress._drawn = 0.0
         for slot, job in enumerate(plan.first(QUADRATIC)):
-            live.begin(slot, job)
-            live._drawn -= 1  # a tenth of a second is over
-            live.progress(slot, 0.5, 0.25)
-        live.end(job)
-        live._drawn -= 1
-        live.progress(0, 0.75, 0.5)
+            progress.begin(slot, job)
+            progress._drawn -= 1  # a tenth of a second is over
+            progress.progress(slot, 0.5, 0.25)
+        progress.end(job)
+        progress._drawn -= 1
+        progress.progress(0, 0.75, 0.5)
     text = shown.getvalue()
     for part in ("toy, sgd, default, seed 0", "toy, adam, default, seed 0", "best 0.25", "1 of 2 trials", " 88%"):
         assert part in text
@@ -292,13 +292,13 @@ def test_a_terminal_shows_bars():
 
 def test_lines_of_progress_say_what_is_left(capsys):
     plan = replace(PROFILES["smoke"], names=("sgd", "adam"), epochs=1)
-    live = TrialProgress(Console(width=120), plan, {"toy": QUADRATIC}, lambda _: 1.0)
+    progress = TrialProgress(Console(width=120), plan, {"toy": QUADRATIC}, lambda _: 1.0)
     job, other = plan.first(QUADRATIC)
-    live.begin(0, job)
-    live.end(job)
-    live.begin(0, other)
-    live._drawn = live._printed = -100.0
-    live.progress(0, 0.5, 0.25)
+    progress.begin(0, job)
+    progress.end(job)
+    progress.begin(0, other)
+    progress._drawn = progress._printed = -100.0
+    progress.progress(0, 0.5, 0.25)
     said = capsys.readouterr().out
     assert said.startswith("1 of 2 trials, 75%, about 0:")
     assert said.endswith(" left; toy, adam, default, seed 0: 50%, best 0.25\n")

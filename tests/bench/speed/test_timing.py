@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from trainstation.bench import machine, stats
 from trainstation.bench.records.rows import Speed
 from trainstation.bench.speed import timing as engine
-from trainstation.bench.speed.roof import judge
+from trainstation.bench.speed.roof import completed
 from trainstation.bench.speed.timing import Contender, Flush, measure
 
 US, MS, S = 1_000, 1_000_000, 1_000_000_000
@@ -283,7 +283,7 @@ def probe(nanoseconds, **more):
 
 
 def test_the_baseline_is_the_fastest_peer():
-    rows = judge(
+    rows = completed(
         [
             row("adam", 500),
             row("slow", 900, is_peer=True),
@@ -302,15 +302,15 @@ def test_the_baseline_is_the_fastest_peer():
 
 
 def test_where_others_are_at_work_there_is_no_verdict():
-    rows = judge([row("adam", 500, others_pct=5.1), row("slow", 900, is_peer=True, others_pct=5.1), probe(600)])
+    rows = completed([row("adam", 500, others_pct=5.1), row("slow", 900, is_peer=True, others_pct=5.1), probe(600)])
     assert (rows[0].status, rows[0].verdict) == ("done", "disturbed")
     assert rows[0].speedup.low > 1
-    rows = judge([row("adam", 500, others_pct=5.0), row("slow", 900, is_peer=True, others_pct=5.0), probe(400)])
+    rows = completed([row("adam", 500, others_pct=5.0), row("slow", 900, is_peer=True, others_pct=5.0), probe(400)])
     assert rows[0].verdict == "faster"
 
 
 def test_without_peers_the_first_is_the_baseline():
-    rows = judge([row("adam", 500), row("adamw", 500.1, noise=0.001)])
+    rows = completed([row("adam", 500), row("adamw", 500.1, noise=0.001)])
     assert [each.baseline for each in rows] == ["", "adam"]
     assert rows[1].verdict == "not slower"
     assert [each.roof for each in rows] == ["", ""]
@@ -319,27 +319,27 @@ def test_without_peers_the_first_is_the_baseline():
 @pytest.mark.parametrize("status", ["invalid", "error"])
 def test_what_is_not_done_is_never_a_winner(status):
     wrong, right = row("wrong", 10, is_peer=True, status=status), row("right", 500, is_peer=True)
-    rows = judge([row("adam", 700), wrong, right])
+    rows = completed([row("adam", 700), wrong, right])
     assert rows[0].baseline == rows[0].roof == "right"
     assert (rows[1].status, rows[1].verdict, rows[1].speedup) == (status, "", None)
 
 
 def test_the_roof_is_the_most_bytes_in_a_time():
-    rows = judge([row("adam", 800), row("peer", 700, is_peer=True), probe(600, arrays=3), probe(650)])
+    rows = completed([row("adam", 800), row("peer", 700, is_peer=True), probe(600, arrays=3), probe(650)])
     assert {each.roof for each in rows} == {"probe:x"}
     assert rows[0].roof_gbps == rows[3].gbps
     assert rows[0].roof_pct == pytest.approx(100 * 650 / 800, rel=0.02)
-    rows = judge([row("adam", 800), row("peer", 700, is_peer=True), probe(600, arrays=3)])
+    rows = completed([row("adam", 800), row("peer", 700, is_peer=True), probe(600, arrays=3)])
     assert {each.roof for each in rows} == {"peer"}
 
 
 def test_a_probe_that_is_slower_than_an_optimizer_makes_the_run_invalid():
-    [adam, _] = judge([row("adam", 500), probe(600)])
+    [adam, _] = completed([row("adam", 500), probe(600)])
     assert (adam.status, adam.verdict) == ("invalid", "")
     assert adam.reason.startswith("it moved 56.")
     assert "probe:x, the fastest probe" in adam.reason
     # of fewer elements, the same bytes in a time
-    [adam, _] = judge([row("adam", 500), probe(60, n=100)])
+    [adam, _] = completed([row("adam", 500), probe(60, n=100)])
     assert adam.status == "invalid"
 
 
@@ -354,8 +354,8 @@ def test_a_probe_that_is_slower_than_an_optimizer_makes_the_run_invalid():
     ],
 )
 def test_but_not_within_noise_nor_for_other_traffic(optimizer, limit):
-    [judged, _] = judge([optimizer, limit])
-    assert (judged.status, judged.reason) == (optimizer.status, optimizer.reason)
+    [found, _] = completed([optimizer, limit])
+    assert (found.status, found.reason) == (optimizer.status, optimizer.reason)
 
 
 # The machine

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from judged import trial, trials
+from trial_rows import trial, trials
 
 import trainstation as ts
 from trainstation.bench.problems import Problem

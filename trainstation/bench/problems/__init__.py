@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections import Counter
 from dataclasses import replace
 from functools import cache
@@ -12,6 +13,9 @@ from trainstation.bench.problems.data import DATA, mnist_5k, shakespeare
 from trainstation.bench.problems.images import MnistMLP
 from trainstation.registry.lookup import list_problems
 from trainstation.registry.problem import Problem, Task
+
+# By which pickles of former versions name it.
+sys.modules[f"{__name__}.problem"] = sys.modules[Problem.__module__]
 
 __all__ = ["BUILTIN", "MnistMLP", "Problem", "Task", "find_problems", "mnist_5k", "shakespeare"]
 

@@ -87,11 +87,11 @@ class Session:
             out.write(rows.Run(out.rows.stem, self.asked, finished=False))
             out.write(env)
             self._warm_up()
-            with TrialProgress(out.progress, plan, self._problems, self._cost) as live:
+            with TrialProgress(out.progress, plan, self._problems, self._cost) as progress:
                 for problem in self._problems.values():
-                    found = self._run(plan.first(problem), kept, env.env_id, live)
+                    found = self._run(plan.first(problem), kept, env.env_id, progress)
                     tuning = [trial for trial in found if trial.track == "tuning"]
-                    self._run(plan.second(problem, tuning), kept, env.env_id, live)
+                    self._run(plan.second(problem, tuning), kept, env.env_id, progress)
             if plan.profile != "smoke":
                 self._diagnose(env.env_id)
             out.write(rows.Run(out.rows.stem, self.asked, finished=True))
@@ -127,7 +127,7 @@ class Session:
         steps = self._plan.steps(self._problems[job.problem])
         return (job.seconds or self._costs[job.problem] * BACK * steps) / self._processes
 
-    def _run(self, jobs: Sequence[Job], kept: Kept, env_id: str, live: TrialProgress) -> list[rows.Trial]:
+    def _run(self, jobs: Sequence[Job], kept: Kept, env_id: str, progress: TrialProgress) -> list[rows.Trial]:
         """Run what no row is there for; return all trials, kept ones first."""
         found, left = [], []
         for job in jobs:
@@ -137,16 +137,16 @@ class Session:
             else:
                 found.append(trial)
                 self._kept += 1
-                live.skip(job)
+                progress.skip(job)
         self.trials += found
-        for job, trial, points in run_jobs(left, self._problems, env_id, self._processes, live):
+        for job, trial, points in run_jobs(left, self._problems, env_id, self._processes, progress):
             for point in points:
                 self._out.write(point)
             trial.points[:] = points
             self._out.write(trial)
             found.append(trial)
             self.trials.append(trial)
-            live.end(job)
+            progress.end(job)
             if self._count <= FEW or trial.status == "error":
                 self._say(job, trial)
         return found

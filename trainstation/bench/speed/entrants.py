@@ -29,7 +29,7 @@ def family(rule: str, options: str = "") -> list[str]:
 
 
 def admit(names: Iterable[str]) -> tuple[list[Entrant], dict[str, str]]:
-    """Return who can take part, and who is absent, by what is to be installed first.
+    """Return the entrants that can take part, and of the others what is to be installed first.
 
     Raises:
         ValueError: a name is unknown, an optimizer has no such options, or none can take part.
@@ -108,7 +108,7 @@ class Parity:
         shapes = cut(shapes, CHECKED)
         made = get_optimizer(entrant.name)
         options = {**(find_optimizer(entrant.name).spec.defaults or {}), **entrant.options}
-        stored = options.pop("state_dtype", None) not in (None, dtype)
+        narrow = options.pop("state_dtype", None) not in (None, dtype)
         meaning = type("Meaning", (getattr(made, "native", made),), {"rule": None})
         largest = 0.0
         for walked in _walk(lambda parameters: meaning(parameters, **options), shapes, dtype, "float64"):
@@ -117,10 +117,10 @@ class Parity:
         *_, (_, reached) = _walk(entrant.make, shapes, dtype, dtype)
         way = _apart(exact, draw(shapes, dtype, 0.02, np.random.default_rng(0))).max()
         errors = _apart(exact, reached)
-        near = way / 5 if stored else 4 * STEPS * np.finfo(dtype).eps * largest
+        near = way / 5 if narrow else 4 * STEPS * np.finfo(dtype).eps * largest
         most, worst = np.quantile(errors, 1 - RARE), errors.max()
         wrong = ""
-        if not (most <= near and worst <= max(near, way if stored else way / 100)):  # NaN is not
+        if not (most <= near and worst <= max(near, way if narrow else way / 100)):  # NaN is not
             wrong = f"off its mathematics by {most:.2g}, at worst {worst:.2g}, after {STEPS} steps; allowed: {near:.2g}"
         return cls(float(worst), wrong, state_bytes(optimizer) / sum(array.nbytes for array in exact))
 

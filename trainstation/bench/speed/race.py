@@ -20,7 +20,7 @@ from trainstation.bench.speed import display
 from trainstation.bench.speed.cases import Case, Shapes, cut
 from trainstation.bench.speed.entrants import CHECKED, Parity, admit, bare, draw, link, state_bytes
 from trainstation.bench.speed.probe import probes
-from trainstation.bench.speed.roof import judge
+from trainstation.bench.speed.roof import completed
 from trainstation.bench.speed.timing import Contender, Flush, Timing, measure
 from trainstation.bench.words import counted
 from trainstation.create import Entrant
@@ -131,7 +131,7 @@ class Race:
             rest = REST if case.threads > 1 else 0.0
             timings = measure(contenders, seconds=seconds, rounds=self._rounds, rest=rest)
             others = 100 * self._others.share()
-        return judge([_result(lane, timings.get(lane.row.peer), others) for lane in lanes])
+        return completed([_result(lane, timings.get(lane.row.peer), others) for lane in lanes])
 
     def _flush_for(self, case: Case) -> Flush | None:
         return self._flush if case.mode == "cold" else None

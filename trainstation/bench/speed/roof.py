@@ -10,12 +10,12 @@ import numpy as np
 from trainstation.bench import stats
 from trainstation.bench.records.rows import Speed
 
-__all__ = ["judge"]
+__all__ = ["completed"]
 
 ADAMS_TRAFFIC = 7  # arrays that Adam reads or writes, and the probe like it
 
 
-def judge(rows: Sequence[Speed]) -> list[Speed]:
+def completed(rows: Sequence[Speed]) -> list[Speed]:
     """Complete the rows of one case, which were timed against each other.
 
     The roof is the most bytes in a time of all probes and peers, the baseline the fastest peer, or without peers the

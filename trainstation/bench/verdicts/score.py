@@ -93,7 +93,7 @@ def _behind(known: Tracks, track: str, measure: Measure) -> dict[str, Array]:
     table = np.array([[each.get(name, math.inf) for each in times.values()] for name in names])
     best = table.min(axis=0, initial=math.inf)
     with np.errstate(divide="ignore", invalid="ignore"):
-        # who is there at once is the best, whatever the quotient of nothing is
+        # 0 / 0: an optimizer that reaches the target at once is the best
         behind = np.where(table == best, 1.0, table / best)
     return dict(zip(names, np.where(np.isinf(table), math.inf, behind), strict=True))
 
@@ -117,8 +117,8 @@ def profiles(known: Tracks, track: str, measure: Measure) -> dict[str, tuple[Arr
 def scores(known: Tracks, track: str, measure: Measure) -> dict[str, float]:
     """Return the area under each performance profile over ln(tau), tau in [1, 4], as a share of the largest.
 
-    A problem gives 1 to the best, 1/2 to who takes twice as long, nothing from four times on and for a miss; the score
-    is the mean. AlgoPerf integrates over tau itself, where twice as slow still is 2/3: on the logarithmic axis equal
+    A problem gives 1 to the best, 1/2 for twice as long, nothing from four times on and for a miss; the score is the
+    mean. AlgoPerf integrates over tau itself, where twice as slow still is 2/3: on the logarithmic axis equal
     quotients cost the same, as in the geometric mean of speed-ups. As a profile, a score depends on who else was there.
     """
     return {

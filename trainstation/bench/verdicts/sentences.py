@@ -47,7 +47,7 @@ def _claim(each: Standing, *, steps: bool) -> Claim:
 
 
 def _against(found: Sequence[Standing], claims: dict[str, Claim], word: str, what: str) -> str:
-    """Say who is better than the reference, and how many are not or cannot be told."""
+    """Say which optimizers are better than the reference, and how many are not or cannot be told."""
     reference = found[0].reference
     if not reference:
         return ""

@@ -54,7 +54,7 @@ class View:
         "_codes",
         "_master",
         "_place",
-        "_stored",
+        "_seen_version",
         "data",
         "name",
         "order",
@@ -75,7 +75,7 @@ class View:
         """
         self.tensor, self.name, self._master = tensor, name, master
         self.order = _order_of_memory(tensor) if by_element else None
-        self._stored = -1
+        self._seen_version = -1
         self.pretends = False
         self.shown: dict[str, tuple[Any, Any]] = {}
         self._look()
@@ -169,7 +169,7 @@ class View:
                 self.data[...] = self._read()
             else:
                 widen(codes, self.data, is_bfloat16=self._is_bfloat16)
-        elif self.tensor._version != self._stored:
+        elif self.tensor._version != self._seen_version:
             values = self._read()
             kept = torch.from_numpy(self.data).to(self.tensor.dtype).float().numpy()
             # A NaN is no change if both are one.
@@ -190,7 +190,7 @@ class View:
                 values = torch.from_numpy(rounded).view(self.tensor.dtype)
             with torch.no_grad():
                 self.tensor.copy_(self.restored(values))
-        self._stored = self.tensor._version
+        self._seen_version = self.tensor._version
 
 
 def _dtype(array: Array) -> torch.dtype:

@@ -30,7 +30,7 @@ __all__ = [
 
 
 def as_tensor(target: Any) -> Tensor:
-    """Make a tensor of what is none."""
+    """Return a tensor as it is, and make one of anything else."""
     return target if isinstance(target, Tensor) else Tensor(target)
 
 

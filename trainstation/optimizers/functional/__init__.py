@@ -19,7 +19,7 @@ memory that speaks DLPack, such as torch's tensors; or lists, tuples and dicts o
     for images, labels in batches:
         ts.optimizers.functional.adamw_(params, gradients(params, images, labels), state, lr=1e-3)
 
-JAX's arrays never change: as `g` they are welcome, and are not written to; `p` stays in NumPy, and JAX is handed these
+JAX's arrays never change: as `g` they are welcome, and are not written to; `p` stays in NumPy, and JAX is given these
 arrays themselves, for what `jnp.asarray(p)` made before a step may share their memory.
 
 `state` is empty at first. It comes to hold, for one array, "step" (an int) and the moments, as NumPy arrays that later

@@ -1,4 +1,4 @@
-"""What a functional step is handed: arrays of one call, in lists, tuples and dicts."""
+"""The arguments of a functional step: arrays of one call, in lists, tuples and dicts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Steps of arrays that are handed over for one call: what `trainstation.optimizers.functional` is made of."""
+"""Steps of arrays that are given for one call: what `trainstation.optimizers.functional` is made of."""
 
 from __future__ import annotations
 
@@ -35,19 +35,19 @@ def step(
     kind: type[Optimizer], p: Arrays, g: Arrays, state: State, hyper: Mapping[str, Any], state_dtype: str | None
 ) -> None:
     """Make one step of an optimizer of this class; `functional.adam_` says what of."""
-    handed = Arguments()
-    handed.add((), p, g, state)
-    kept = getattr(handed.states[0].get("step"), "kept", None) if handed.states else None
-    if kept is None or not kept.fits(kind, handed, state_dtype):
-        handed.check()
-        kept = Cached(kind, handed, hyper, state_dtype)
-    kept.step(handed, hyper)
-    for parent, key, child in handed.new_states:
+    arguments = Arguments()
+    arguments.add((), p, g, state)
+    kept = getattr(arguments.states[0].get("step"), "kept", None) if arguments.states else None
+    if kept is None or not kept.fits(kind, arguments, state_dtype):
+        arguments.check()
+        kept = Cached(kind, arguments, hyper, state_dtype)
+    kept.step(arguments, hyper)
+    for parent, key, child in arguments.new_states:
         parent[key] = child
 
 
 class Cell:
-    """A parameter, as an optimizer wants it: the place of one in what was handed over, which is empty between steps."""
+    """A parameter, as an optimizer wants it: a place among the arguments, which are let go of between steps."""
 
     __slots__ = ("_gs", "_place", "_ps")
 
@@ -66,7 +66,7 @@ class Cell:
 
 
 class CachedWatch(Watch):
-    """Of a table whose arrays were checked when they were handed over: only hyper-parameters may change behind it."""
+    """Of a table whose arrays were checked as arguments: only hyper-parameters may change behind it."""
 
     def is_current(self, groups: Sequence[Group], wanted: Sequence[Any] | None) -> bool:  # noqa: ARG002  # always all
         """Whether the hyper-parameters are those of the last step."""
@@ -80,28 +80,30 @@ class CachedWatch(Watch):
 class Cached:
     """A private optimizer of the parameters of a call, for the next one: it holds moments, but no `p` and no `g`."""
 
-    def __init__(self, kind: type[Any], handed: Arguments, hyper: Mapping[str, Any], state_dtype: str | None) -> None:
+    def __init__(
+        self, kind: type[Any], arguments: Arguments, hyper: Mapping[str, Any], state_dtype: str | None
+    ) -> None:
         self.kind = kind
         self.optimizer: Optimizer = kind(state_dtype=state_dtype, **hyper)
-        self._ps, self._gs = handed.ps[:], handed.gs[:]
-        self._cells = [Cell(self._ps, self._gs, place) for place in range(len(handed.ps))]
-        names = [name_at("p", path) for path in handed.paths]
+        self._ps, self._gs = arguments.ps[:], arguments.gs[:]
+        self._cells = [Cell(self._ps, self._gs, place) for place in range(len(arguments.ps))]
+        names = [name_at("p", path) for path in arguments.paths]
         self.optimizer.add_param_group({"params": self._cells, "param_names": names})
-        for cell, state in zip(self._cells, handed.states, strict=True):
+        for cell, state in zip(self._cells, arguments.states, strict=True):
             if state:
                 self.optimizer.state[cell] = dict(state)
         self._table = Table()
         self._former_ps: list[Reference] = []
         self._former_gs: list[Reference] = []
 
-    def fits(self, kind: type[Optimizer], handed: Arguments, state_dtype: str | None) -> bool:
+    def fits(self, kind: type[Optimizer], arguments: Arguments, state_dtype: str | None) -> bool:
         """Whether the states are as the last step left them, and the table has taken the arrays."""
         return (
             self.kind is kind
             and self.optimizer.state_dtype == state_dtype
-            and len(handed.ps) == len(self._cells)
-            and self._knows(handed.states)
-            and self._takes(handed.ps, handed.gs)
+            and len(arguments.ps) == len(self._cells)
+            and self._knows(arguments.states)
+            and self._takes(arguments.ps, arguments.gs)
         )
 
     def _knows(self, states: Sequence[State]) -> bool:
@@ -141,10 +143,10 @@ class Cached:
             self._former_gs = list(map(weakref.ref, gs))
         return True
 
-    def step(self, handed: Arguments, hyper: Mapping[str, Any]) -> None:
+    def step(self, arguments: Arguments, hyper: Mapping[str, Any]) -> None:
         """Step, and write to the states what is new in them."""
         self.optimizer.param_groups[0].update(hyper)
-        self._ps[:], self._gs[:] = handed.ps, handed.gs
+        self._ps[:], self._gs[:] = arguments.ps, arguments.gs
         try:
             self.optimizer.step()
         except ShapeError as error:
@@ -153,7 +155,7 @@ class Cached:
         finally:
             self._ps.clear()
             self._gs.clear()
-        self._hand_back(handed.states)
+        self._hand_back(arguments.states)
 
     def _hand_back(self, states: Sequence[State]) -> None:
         table = self.optimizer.step_engine.table
@@ -174,7 +176,7 @@ class Cached:
             state["step"] = counts[run]
 
     def _keep(self, table: Table) -> None:
-        """Let go of what was handed over, and note what comes next must be like."""
+        """Let go of the arguments, and note what comes next must be like."""
         self._rooms = [(row.data.shape, row.data.dtype) for row in table.rows]
         self._moments = [[(name, row.state[name]) for name in _names(row)] for row in table.rows]
         arrays = [array for moments in self._moments for _, array in moments]

@@ -101,7 +101,7 @@ class Row:
 
 
 def _kinds_of(optimizer: Contract, hyper: Group, names: Iterable[str]) -> dict[str, str]:
-    """Return how these states may be kept: their format follows from it."""
+    """Return how these states may be kept; from it `codec.format_of` says how they are."""
     kinds = optimizer.state_kinds(hyper)
     return {name: kinds.get(name, "exact") for name in names}
 

@@ -78,7 +78,7 @@ def unknown_keyword(subject: Subject) -> str:
 
 
 def hyper_parameters_in_defaults(subject: Subject) -> str:
-    """Check that what is in the signature can be set for a group; what is no number may be of the whole optimizer."""
+    """Check that what is in the signature can be set for a group; what is no number, for all at once."""
     notes = []
     for name, default in subject.keywords.items():
         if name in subject.defaults or name in COMMON:

@@ -119,7 +119,7 @@ class Lookahead(Optimizer):
 
     def step(self, parameters: Sequence[Parameter] | Callable[[], Any] | None = None) -> Any:
         """Update parameters as any optimizer does, and then the slow weights of those that made their k-th step."""
-        with self._lock:
+        with self.hold_steps():
             self._is_due = False
             try:
                 return super().step(parameters)

@@ -122,7 +122,7 @@ class Prodigy(Optimizer):
 
     def clear_states(self) -> None:
         """Forget all state, and d."""
-        with self._lock:
+        with self.hold_steps():
             super().clear_states()
             for group in self.param_groups:
                 group.update(_start(group["d0"]))

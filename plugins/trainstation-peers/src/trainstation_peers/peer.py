@@ -109,9 +109,9 @@ class Peer(Optimizer):
     def finish(self) -> None:
         """Override to bring results back into the parameters where the library has copies, and to let go of arrays."""
 
-    def _step(self, parameters: Any = None) -> Any:
+    def perform_step(self, parameters: Any = None) -> Any:
         """Step all parameters that have a gradient; a closure is run first, and its loss returned."""
-        with self._lock:
+        with self.hold_steps():
             loss = None
             if callable(parameters):
                 with ts.enable_grad():

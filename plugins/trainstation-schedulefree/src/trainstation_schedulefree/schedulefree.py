@@ -75,7 +75,7 @@ class ScheduleFree(Optimizer):
 
     def _switch(self, *, train: bool) -> None:
         """Check all parameters, then move them, and note what they are."""
-        with self._lock:
+        with self.hold_steps():
             moves = []
             for index, group in enumerate(self.param_groups):
                 if group["train_mode"] == train:
@@ -96,7 +96,7 @@ class ScheduleFree(Optimizer):
 
     def load_state_dict(self, sd: Mapping[str, Any]) -> None:
         """Take over a copy of what `state_dict` returned, and its mode; the parameters are to be those of that mode."""
-        with self._lock:
+        with self.hold_steps():
             super().load_state_dict(sd)
             self.defaults["train_mode"] = all(group["train_mode"] for group in self.param_groups)
 

@@ -67,7 +67,7 @@ def box(name: str) -> Space:
 
 
 def diagnostics(rows: Sequence[Diagnostic]) -> Section:
-    """Show who passes what."""
+    """Show which optimizer passes which diagnostic."""
     title = "Diagnostics"
     if not rows:
         return absent("diagnostics", title, "diagnostics", command_line("bench", "--profile", "standard"))

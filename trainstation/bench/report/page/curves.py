@@ -85,7 +85,7 @@ def _panels(trials: Sequence[Trial], track: str, looks: Mapping[str, Look]) -> I
 
 
 def _best(found: Mapping[str, Curve], first: Trial) -> str:
-    """Say who ends best."""
+    """Say which optimizer ends best."""
     sign = 1 if first.lower_is_better else -1
     ends = sorted((sign * made.middle[-1], name) for name, made in found.items())
     said = [f"{name} {words.metric(first.metric, sign * value)}" for value, name in ends[:NAMED]]

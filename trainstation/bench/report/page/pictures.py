@@ -88,7 +88,7 @@ def _tidy(axes: Any) -> None:
 
 
 def _fastest(rows: Sequence[Speed]) -> str:
-    """Say who is the fastest of the largest case."""
+    """Say which entrant is the fastest on the largest case."""
     most = max(row.n for row in rows)
     best = min((row for row in rows if row.n == most), key=lambda row: row.median_ns or math.inf)
     return f"On {best.case}, {best.peer} is the fastest, with {words.figure(best.ns_per_param)} ns an element."

@@ -38,8 +38,8 @@ def verdict(found: Standings) -> Section:
 def leaderboard(found: Standings, speeds: Sequence[Speed]) -> Section:
     """List the optimizers of each track, the best first."""
     text = (
-        "Score: the area under the performance profile: 1 for who is the fastest on every problem, 0 for who is four "
-        "times slower or misses; it depends on who else is there. Speed-up: geometric mean over problems and paired "
+        "Score: the area under the performance profile: 1 for the fastest on every problem, 0 for four times "
+        "slower or a miss; it depends on the others there. Speed-up: geometric mean over problems and paired "
         "seeds against the reference, with its 95 % interval; “better” and “faster” only where the interval excludes 1 "
         "and p < 0.05."
     )

@@ -82,7 +82,7 @@ def _render(ledger: Ledger, command: str) -> str:
 
 
 def _looks(ledger: Ledger, found: Standings) -> tuple[list[str], dict[str, Look]]:
-    """Return who is shown from the beginning, and everyone's look."""
+    """Return the optimizers that are shown from the beginning, and the look of each."""
     names = dict.fromkeys(each.optimizer for some in found.values() for each in some)
     first = list(names)[:SHOWN]
     first += [name for name in ALWAYS if name in names and name not in first]
