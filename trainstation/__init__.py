@@ -10,6 +10,7 @@
 
 import sys
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from trainstation import kernels, nn, optimizers, random
@@ -53,21 +54,24 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-# Modules of former versions, in which pickles find what has moved.
+# Modules of former versions, in which pickles find what has moved; Tensor had parts of other names.
+_PARTS = ["Conversion", "Differentiable", "Elementary", "Indexed", "Interchange", "Methods", "Operators", "Reduced"]
+_former = ModuleType("former")
+vars(_former).update(dict.fromkeys(_PARTS, Tensor), Extreme=import_module(f"{__name__}.tensor.reductions").Extreme)
 sys.modules |= {
+    **{f"{__name__}.{part.lower()}": _former for part in _PARTS},
     **{f"{__name__}.{each}": sys.modules[__name__] for each in ("functions", "gradmode", "param_groups", "plugins")},
     f"{__name__}.generators": random,
     f"{__name__}.nn.states": nn.loading,
-    f"{__name__}.reduced": import_module(f"{__name__}.tensor.reductions"),
 }
 
 # Imported when they are first asked for: a step needs none of them.
 _LATE = {
-    "checkpoints": ("CheckpointManager", "load", "save"),
+    "checkpoints": ("CheckpointManager", "checkpoints", "load", "save"),
     "create": ("create_optimizer",),
     "registry": (
         *("OptimizerInfo", "OptimizerSpec", "get_optimizer", "hookimpl", "list_optimizers"),
-        *("optimizer_info", "register_optimizer", "unregister_optimizer"),
+        *("optimizer_info", "register_optimizer", "registry", "unregister_optimizer"),
     ),
     "schedulers": ("schedulers",),
     "schedules": ("schedules",),
@@ -87,7 +91,7 @@ if not TYPE_CHECKING:  # it would have type checkers take any name
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__} - {"_LATE", "TYPE_CHECKING", "Any", "import_module", "sys"})
+    return sorted({*globals(), *__all__} - {"TYPE_CHECKING", "Any", "ModuleType", "import_module", "sys"})
 
 
 __all__ = [

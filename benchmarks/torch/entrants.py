@@ -109,7 +109,7 @@ def why_not_compiled(rule: str, shapes: Shapes, threads: int, seconds: float) ->
         stdout=DEVNULL,
         stderr=PIPE,
         encoding="utf-8",
-        cwd=Path(__file__).parents[1],
+        cwd=Path(__file__).parents[2],
         start_new_session=True,
     ) as process:
         try:

@@ -51,6 +51,11 @@ def test_functions_and_a_problem():
     assert loaded("problem").start == known["softmax_digits"].start
 
 
+def test_methods_of_tensors():
+    for method, name in zip(loaded("methods"), ("tanh", "sum", "__add__", "reshape", "float", "zeros"), strict=True):
+        assert method == getattr(ts.Tensor, name)
+
+
 def test_a_generator_goes_on_in_its_stream():
     fresh = ts.random.Generator(5)
     fresh.standard_normal(3)

@@ -114,7 +114,7 @@ class Optimizer(StateDicts):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         state = dict(state)
-        if "_last" in state:  # of a former version
+        if "_warned" in state:  # of a former version
             state["has_warned"] = state.pop("_warned")
             state["weight_average"] = state.pop("_average", None)
             last = state.pop("_last")
@@ -142,12 +142,10 @@ class Optimizer(StateDicts):
 
         """
         if self._hooks:
-            given = (self,) if parameters is None else (self, parameters)
-            return self._hooks.call(self, type(self).perform_step, given, {})
-        return self.perform_step(parameters)
+            return self._hooks.call(self, type(self)._step, (self,) if parameters is None else (self, parameters), {})
+        return self._step(parameters)
 
-    def perform_step(self, parameters: Sequence[Parameter] | Closure | None = None) -> Any:
-        """Step, as `step` does between its hooks; override for an optimizer that does more or something else."""
+    def _step(self, parameters: Sequence[Parameter] | Closure | None = None) -> Any:
         with self._lock:
             loss = None
             if parameters is not None and callable(parameters):

@@ -59,7 +59,7 @@ class Contract(ABC):
     states: ClassVar[tuple[str, ...]] = ()
     optional_states: ClassVar[tuple[str, ...]] = ()
     rule: ClassVar[str | None] = None
-    base: Contract | None = None
+    base: Any = None
     weight_average: Averaging | None = None
     has_warned: bool = False
 
@@ -117,9 +117,7 @@ class Contract(ABC):
         return {name: kernels.zeros_beside(p.data, p.data.shape, p.data.dtype) for name in self.states}
 
     def keeps_own_states(self) -> bool:
-        """Whether `init_state` is the author's: then `update` gets all that a state holds. A wrapper is as its base."""
-        if isinstance(self.base, Contract):
-            return self.base.keeps_own_states()
+        """Whether `init_state` is the author's: then `update` gets all that a state holds. Wrappers ask their base."""
         return type(self).init_state is not Contract.init_state
 
     def prepare(self, active: Sequence[Parameter]) -> None:  # noqa: B027  # authors may override it

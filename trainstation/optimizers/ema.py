@@ -52,7 +52,7 @@ class Average(ABC):
         for _, parameter in self._named():
             self._average_of(parameter)
         if isinstance(of, Optimizer):
-            if (type(of).step, type(of).perform_step) != (Optimizer.step, Optimizer.perform_step):
+            if (type(of).step, type(of)._step) != (Optimizer.step, Optimizer._step):
                 msg = f"{type(of).__name__} does more than a step; give its model, and call update() after each step"
                 raise TypeError(msg)
             if of.weight_average is not None and not of.weight_average.is_stopped:

@@ -110,6 +110,10 @@ class Lookahead(Optimizer):
         """Step one parameter as the base does."""
         self.base.update(p, g, state, scalars)
 
+    def keeps_own_states(self) -> bool:
+        """Return the base's: slow weights are beside what `update` gets."""
+        return self.base.keeps_own_states()
+
     # What is ours: the slow weights
 
     def init_state(self, p: Parameter) -> dict[str, Any]:

@@ -109,7 +109,7 @@ class Peer(Optimizer):
     def finish(self) -> None:
         """Override to bring results back into the parameters where the library has copies, and to let go of arrays."""
 
-    def perform_step(self, parameters: Any = None) -> Any:
+    def _step(self, parameters: Any = None) -> Any:
         """Step all parameters that have a gradient; a closure is run first, and its loss returned."""
         with self.hold_steps():
             loss = None
