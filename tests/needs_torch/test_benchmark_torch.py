@@ -92,6 +92,10 @@ def test_renewed_gradients_are_other_tensors_with_the_same_numbers():
         assert torch.equal(one, other)
 
 
+def test_a_compiler_that_compiles():
+    assert not why_not_compiled("sgd", ((3, 4), (5,)), 1, 600)
+
+
 def test_a_compiler_that_takes_too_long_is_ended_and_said_so():
     assert "2 tensors after 0.1 s" in why_not_compiled("sgd", ((3, 4), (5,)), 1, 0.1)
 
