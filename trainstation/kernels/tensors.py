@@ -84,7 +84,7 @@ def _exchange(kind: type, name: str) -> int:
     """Return the address of the function that describes a tensor of a class, without ownership."""
     import ctypes
 
-    typed = ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes.py_object, ctypes.c_char_p)  # `pythonapi`'s own are everyone's
+    typed = ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes.py_object, ctypes.c_char_p)  # not `pythonapi`'s, which all share
     place = typed(("PyCapsule_GetPointer", ctypes.pythonapi))(getattr(kind, name), b"dlpack_exchange_api")
     words = ctypes.cast(place, ctypes.POINTER(ctypes.c_size_t))
     major = ctypes.cast(place, ctypes.POINTER(ctypes.c_uint32))[0]

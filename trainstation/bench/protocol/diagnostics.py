@@ -238,7 +238,7 @@ def _judge(diagnostic: Diagnostic, name: str, defaults: Mapping[str, Any]) -> tu
     for rate in rates[1:]:
         try:
             other = diagnostic.run(name, lr=rate)
-        except Exception:  # noqa: BLE001, S112  # it has shown that it can run; this rate is not for it
+        except Exception:  # noqa: BLE001, S112  # it has shown that it can run; it cannot run at this rate
             continue
         if other < value:
             value, lr = other, rate

@@ -206,11 +206,8 @@ class Bridge(Sync, torch.optim.Optimizer):
     def __reduce__(self) -> tuple[Any, ...]:
         kind = type(self)
         # A class that was made here no module has: pickle can only name what it was made of.
-        return (
-            _module_of_classes().remake,
-            ((kind.label or kind.native) if "label" in vars(kind) else kind,),
-            self.__getstate__(),
-        )
+        named = (kind.label or kind.native) if "label" in vars(kind) else kind
+        return _module_of_classes().remake, (named,), self.__getstate__()
 
     def __getstate__(self) -> dict[str, Any]:
         self._follow()

@@ -78,7 +78,7 @@ def unknown_keyword(subject: Subject) -> str:
 
 
 def hyper_parameters_in_defaults(subject: Subject) -> str:
-    """Check that what is in the signature can be set for a group; what is no number, for all at once."""
+    """Check that the signature's numbers can be set for a group; what is not a number may be for all of them."""
     notes = []
     for name, default in subject.keywords.items():
         if name in subject.defaults or name in COMMON:
