@@ -64,6 +64,7 @@ for command in (
     plugins.list_,
     plugins.plugins,
     results.compare,
+    results.leaderboard,
     results.problems,
     results.report,
     speed.speed,

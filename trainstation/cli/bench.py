@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, replace
 from fnmatch import fnmatch
 from pathlib import Path
@@ -89,16 +90,22 @@ def bench(
 ) -> None:
     """Train the same models on real data with the optimizers NAME..., and compare.
 
-    Without --profile each trains for an equal slice of one minute, or for exactly --epochs. The profiles standard and
-    full train to a budget of steps, with several seeds, as registered and tuned: --jobs makes use of all processors.
-    Without names: the built-ins and every installed plugin (those tagged peer only when named). What was interrupted,
-    the same command goes on with. The data are in the package; no network is used.
+    Without --profile it takes a minute: each at the best settings known, with as many seeds as fit (or exactly
+    --seeds). One of which nothing is known gets a small search first. With --epochs each trains exactly so long, as
+    registered. The profiles standard and full train with several seeds, as registered and tuned: --jobs makes use of
+    all processors. Without names: the built-ins and every installed plugin (those tagged peer only when named). What
+    was interrupted, the same command goes on with. The data are in the package; no network is used.
     """
+    begin = time.perf_counter()
     needs_the_extra("bench")
+    from trainstation.bench.protocol.minute import Minute
     from trainstation.bench.protocol.plan import PROFILES
 
+    if profile == "smoke" and not (epochs or track or trials or schedule):
+        _run(Asked(**asked), Minute(profile, ("known",), seeds or 0, 0, "cosine", begin=begin))
+        return
+
     plan, standard = PROFILES[profile], PROFILES["standard"]
-    by_clock = profile == "smoke" and not (epochs or track or trials or schedule)
     plan = replace(
         plan,
         tracks=TRACKS[track or "both"] if track or trials else plan.tracks,
@@ -108,7 +115,7 @@ def bench(
         # A rate that falls needs to know when: it is for trials of a number of steps that the protocol sets.
         schedule=schedule or (standard if track or trials else plan).schedule,
     )
-    _run(Asked(**asked), plan, by_clock=by_clock)
+    _run(Asked(**asked), plan)
 
 
 @click.command()
@@ -144,9 +151,10 @@ def tune(seeds: int | None, trials: int | None, schedule: str | None, **asked: A
         click.echo(line, err=asked["as_json"])
 
 
-def _run(asked: Asked, plan: Plan, *, by_clock: bool = False) -> Session:
+def _run(asked: Asked, plan: Plan) -> Session:
     """Run a plan; end with the exit code 3 if an optimizer that was named cannot train."""
-    from trainstation.bench.protocol.plan import asked_for, choose, share
+    from trainstation.bench.protocol.minute import Minute
+    from trainstation.bench.protocol.plan import asked_for, choose
     from trainstation.bench.records.output import Output, stem
     from trainstation.bench.session.resume import known_rows, unfinished
     from trainstation.bench.session.session import Session
@@ -157,9 +165,12 @@ def _run(asked: Asked, plan: Plan, *, by_clock: bool = False) -> Session:
             look_up(name)
         chosen = list(dict.fromkeys(map(lookup.label_of, names))) or choose()
         problems, jobs = _problems(asked.problem, plan), min(asked.jobs, machine.cores())
-        plan = share(plan, chosen, len(problems), jobs) if by_clock else replace(plan, names=tuple(chosen))
+        plan = replace(plan, names=tuple(chosen))
         begun = None if asked.fresh else unfinished(out, asked_for(plan, problems))
-        known = begun.ledger if begun and by_clock else (None if asked.fresh or by_clock else known_rows(out))
+        if isinstance(plan, Minute):  # begins anew each time, but for one that was interrupted
+            known = begun.ledger if begun else None
+        else:
+            known = None if asked.fresh else known_rows(out)
         place = begun.stem if begun else stem(out, "bench")
         shown = Output(place, stdout if asked.as_json else None, quiet=asked.quiet)
         session = Session(shown, plan, problems, jobs, known=known, named=names, options=_options(context))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,40 +12,64 @@ import click
 
 from trainstation.bench import command_line
 from trainstation.cli.common import Failure, as_json, needs_the_extra, out_folder, output
-from trainstation.errors import UnknownOptimizerError
+from trainstation.errors import DuplicateOptimizerError, UnknownOptimizerError
 from trainstation.jsonable import jsonable
 from trainstation.registry import lookup
+from trainstation.registry.lookup import list_optimizers
+from trainstation.registry.names import normalize
 
 if TYPE_CHECKING:
     from trainstation.bench.records.ledger import Ledger
 
-__all__ = ["compare", "problems", "report"]
+__all__ = ["compare", "leaderboard", "problems", "report"]
+
+TRACKS = ("tuned", "known", "default")
 
 
 @click.command()
 @out_folder
-def report(out: Path) -> None:
-    """Write all rows of a folder as one page, report.html, that opens in any browser without a network."""
+@click.option("--figures", type=click.Path(file_okay=False, path_type=Path), help="Write each figure into this folder.")
+@click.option("--format", "kind", type=click.Choice(["svg", "pdf"]), default="svg", show_default=True, help="Of these.")
+def report(out: Path, figures: Path | None, kind: str) -> None:
+    """Write all rows of a folder as one page, report.html, that opens in any browser without a network.
+
+    With --figures each of its figures becomes a file of its own, too.
+    """
     needs_the_extra("report")
     from trainstation.bench.report import page
     from trainstation.bench.words import counted
 
     ledger = _ledger(out)
     path = out / "report.html"
-    try:
+    with _writing(path):
         page.write(ledger, path, command=command_line("report", out=out))
-    except OSError as error:
-        text = f"cannot write {path}: {error.strerror or error}"
-        raise Failure(text) from error
     click.echo(f"{counted(len(ledger.trials), 'trial')}, {counted(len(ledger.speeds), 'timing')}\npage: {path}")
+    if figures is not None:
+        with _writing(figures):
+            made = page.save_figures(ledger, figures, kind)
+        click.echo(f"{counted(len(made), 'figure')}: {figures}")
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    """Say in a line that something cannot be written."""
+    try:
+        yield
+    except OSError as error:
+        text = f"cannot write {error.filename or path}: {error.strerror or error}"
+        raise Failure(text) from error
+
+
+def _read(out: Path) -> Ledger:
+    from trainstation.bench.records.ledger import Ledger
+
+    return Ledger.read(out)
 
 
 def _ledger(out: Path) -> Ledger:
     """Return the rows of a folder, or fail if there are none."""
-    from trainstation.bench.records.ledger import Ledger
-
     try:
-        ledger = Ledger.read(out)
+        ledger = _read(out)
     except (OSError, ValueError) as error:
         raise Failure(str(error)) from error
     if not ledger.trials and not ledger.speeds:
@@ -53,44 +79,80 @@ def _ledger(out: Path) -> Ledger:
 
 
 @click.command()
+@as_json
+def leaderboard(as_json: bool) -> None:
+    """Show the results that are in the package: all first-party optimizers, tuned. Nothing is run."""
+    needs_the_extra("leaderboard")
+    from trainstation.bench.records.output import console_of
+    from trainstation.bench.records.reference import reference
+    from trainstation.bench.report import summary
+    from trainstation.bench.verdicts.cells import cells
+    from trainstation.bench.verdicts.score import standings
+
+    known = reference()
+    found = standings(cells(known.trials), known.track)
+    if as_json:
+        click.echo(json.dumps(jsonable(found), allow_nan=False))
+        return
+    console_of().print(summary.leaderboard(found, known.track))
+    for sentence in summary.sentences({known.track: found}):
+        click.echo(sentence)
+    click.echo(f"{known}. Two of them: trainstation compare A B; yours: trainstation bench NAME")
+
+
+@click.command()
 @click.argument("a")
 @click.argument("b")
-@click.option("--track", type=click.Choice(["default", "tuned"]), help="[default: tuned, where there are such rows]")
+@click.option("--track", type=click.Choice(TRACKS), help="[default: the first of these that both have]")
 @out_folder
 @as_json
 def compare(a: str, b: str, track: str | None, out: Path, as_json: bool) -> None:
     """Show whether optimizer A is better than B, or how times have changed from run A to run B.
 
-    Two names of optimizers: from the trials in --out, paired by seed, steps and seconds to the target. Two runs of
+    Two names of optimizers: from the trials in --out, paired by seed, steps and seconds to the target; where there are
+    none of both, from the results that are in the package. No plugin needs to be installed for that. Two runs of
     `trainstation speed`, files of rows or names of runs in --out: how each time has changed; intervals are of 95 %, of
     samples within the two runs, and how two processes lie in memory may differ by more.
     """
     needs_the_extra("compare")
-    with output(as_json):
-        names = _optimizers(a, b)
-    if names is None:
-        _changes(a, b, out, as_json)
-        return
+    from trainstation.bench.records.reference import reference
     from trainstation.bench.verdicts.cells import cells
     from trainstation.bench.verdicts.claims import versus
 
-    trials = _ledger(out).trials
-    tuned = {each.optimizer for each in trials if each.track == "tuned"}
-    track = track or ("tuned" if tuned >= set(names) else "default")
-    missing = [name for name in names if not any((each.optimizer, each.track) == (name, track) for each in trials)]
-    if missing:
-        text = f"{out} has no {track} trials of {' or '.join(missing)}; trainstation bench {' '.join(names)} makes some"
-        raise Failure(text)
-    found = versus(cells(trials), *names, track)
-    click.echo(json.dumps(jsonable(found), allow_nan=False) if as_json else str(found))
-
-
-def _optimizers(a: str, b: str) -> tuple[str, str] | None:
-    """Return the registered names that two words mean; None if one means none."""
+    with output(as_json):
+        names = _named(a), _named(b)
+    unreadable = None
     try:
-        return lookup.label_of(a), lookup.label_of(b)
-    except UnknownOptimizerError:
-        return None
+        here = _read(out).trials
+    except (OSError, ValueError) as error:
+        here, unreadable = [], error
+    tracks = TRACKS if track is None else (track,)
+    for trials, source in ((here, ""), (reference().trials, str(reference()))):
+        for each in tracks:
+            if set(names) <= {trial.optimizer for trial in trials if trial.track == each}:
+                found = versus(cells(trials), *names, each)
+                click.echo(json.dumps(jsonable(found), allow_nan=False) if as_json else str(found))
+                if source:
+                    click.echo(f"{source}; in {out} there are no trials of both", err=as_json)
+                return
+    if not set(names) <= {*(trial.optimizer for trial in [*here, *reference().trials]), *list_optimizers()}:
+        _changes(a, b, out, as_json)
+        return
+    if unreadable is not None:
+        raise Failure(str(unreadable)) from unreadable
+    which = f"{track} trials" if track else "trials"
+    missing = [name for name in names if not any(trial.optimizer == name and trial.track in tracks for trial in here)]
+    whose = " or ".join(missing) if missing else "both in one track"
+    text = f"{out} has no {which} of {whose}; trainstation bench {' '.join(names)} makes some"
+    raise Failure(text)
+
+
+def _named(word: str) -> str:
+    """Return the registered name that a word means; of what is not installed here, the name as rows have it."""
+    try:
+        return lookup.label_of(word)
+    except (UnknownOptimizerError, DuplicateOptimizerError):
+        return normalize(word)
 
 
 def _changes(before: str, after: str, out: Path, as_json: bool) -> None:

@@ -1,52 +1,13 @@
 import dataclasses
 
 import pytest
-from hypothesis import assume, given, settings
-from hypothesis import strategies as st
 from toys import QUADRATIC, trial_of
 
 import trainstation as ts
 from trainstation.bench.problems import find_problems
-from trainstation.bench.protocol.plan import PROFILES, best_of, choose, share
+from trainstation.bench.protocol.plan import PROFILES, best_of, choose
 
 BUILTINS = ["adam", "adamw", "sgd", "rmsprop"]
-SMOKE = PROFILES["smoke"]
-
-
-def test_a_minute_is_shared_by_the_builtins():
-    plan = share(SMOKE, BUILTINS, 3)
-    assert (plan.names, plan.left_out, plan.seconds) == (tuple(BUILTINS), (), 4.5)
-    assert share(SMOKE, BUILTINS, 3, jobs=2).seconds == 9
-
-
-@settings(deadline=None)
-@given(
-    others=st.lists(
-        st.text("abcxyz", min_size=1, max_size=4).filter(lambda n: n not in BUILTINS), max_size=60, unique=True
-    ),
-    builtins=st.lists(st.sampled_from(BUILTINS), unique=True),
-    seeds=st.integers(1, 40),
-    problems=st.integers(1, 4),
-    jobs=st.integers(1, 4),
-    data=st.data(),
-)
-def test_share(others, builtins, seeds, problems, jobs, data):
-    names = data.draw(st.permutations([*builtins, *others]))
-    assume(names)
-    plan = share(dataclasses.replace(SMOKE, seeds=seeds), names, problems, jobs)
-    running, time_left = set(plan.names), 54 * jobs
-    trials = plan.count() * problems
-    assert running >= set(builtins)
-    assert plan.names == tuple(name for name in names if name in running)
-    assert plan.left_out == tuple(name for name in names if name not in running)
-    assert trials > 0
-    assert plan.seconds >= 2
-    if trials * 2 <= time_left:
-        assert plan.seconds * trials == pytest.approx(time_left)
-    else:  # what must run is longer than the minute
-        assert running == set(builtins) or len(running) == 1
-    if plan.left_out:  # one more would not have fitted
-        assert (trials + seeds * problems) * 2 > time_left
 
 
 def test_without_names_the_builtins_come_first_and_peers_do_not_run(register):
@@ -93,7 +54,7 @@ def test_everyone_gets_as_many_trials_and_the_same_seeds():
     ]
     assert second[0].hyper == tuning[1].hyper
     assert second[1].hyper == tuning[5].hyper
-    assert len(jobs) + len(second) == plan.count()
+    assert len(jobs) + len(second) == 2 * plan.trials_of(QUADRATIC, "adam")
 
 
 @pytest.mark.parametrize("lower", [True, False])

@@ -9,12 +9,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from pages import HOSTILE, every_kind
 
+from trainstation.bench.palette import look_of
 from trainstation.bench.records import rows
 from trainstation.bench.records.ledger import Ledger
 from trainstation.bench.report import page
-from trainstation.bench.report.page.curves import curve
+from trainstation.bench.report.curves import curve
 from trainstation.cli import main
 
 SECTIONS = (
@@ -203,3 +205,54 @@ def test_a_seed_that_has_blown_up_counts_as_worse_than_all(ledger):
 def test_the_package_brings_what_the_page_is_made_of():
     folder = Path(page.__file__).parent
     assert {"page.html", "page.css", "page.js"} <= {path.name for path in folder.iterdir()}
+
+
+def test_what_reaches_nothing_and_controls_are_apart(ledger, tmp_path):
+    misses = {"steps_to_target": None, "secs_to_target": None}
+    some = [replace(trial, **misses) if trial.optimizer == "sgd" else trial for trial in ledger.trials]
+    some += [replace(trial, optimizer="control_idle") for trial in ledger.trials if trial.optimizer == "adam"]
+    text = written(replace(ledger, trials=some), tmp_path)
+    folded = re.findall(r'<details class="folded"><summary>([^<]+)</summary>', text)
+    assert "No target reached: sgd" in folded
+    assert "Controls, which are wrong on purpose: control_idle" in folded
+    board = text[text.index('id="leaderboard"') : text.index('id="curves"')]
+    first = board[: board.index("<details")]
+    assert "adamw" in first
+    assert "control_idle" not in first
+    assert ">sgd<" not in first
+    assert "control_idle" not in "".join(Parsed(text).texts["li"])
+
+
+@pytest.mark.parametrize(("kind", "start"), [("svg", b"<?xml"), ("pdf", b"%PDF-")])
+def test_each_figure_is_a_file_too(ledger, text, tmp_path, kind, start):
+    made = page.save_figures(ledger, tmp_path / "figures", kind)
+    assert len(made) == len(set(made)) == len(Parsed(text).all("figure"))
+    assert sorted((tmp_path / "figures").iterdir()) == sorted(made)
+    for path in made:
+        assert path.read_bytes().startswith(start)
+    if kind == "svg":
+        curves = next(path for path in made if path.name.startswith("curve-tuned-0")).read_text(encoding="utf-8")
+        assert "#0101" not in curves  # what stands for the page's colours
+        assert look_of("adamw").line["color"].lower() in curves
+        assert len(re.findall(">(adam|adamw|sgd|rmsprop)<", curves)) == 4  # its legend
+
+
+def test_the_same_rows_make_the_same_figures(ledger, tmp_path):
+    one, two = (page.save_figures(ledger, tmp_path / name, "svg") for name in ("one", "two"))
+    assert [path.read_bytes() for path in one] == [path.read_bytes() for path in two]
+
+
+def test_figures_of_the_command_go_where_it_says(ledger, tmp_path):
+    (tmp_path / "rows.jsonl").write_text("".join(f"{rows.to_json(row)}\n" for row in ledger.paths), encoding="utf-8")
+    (tmp_path / "trial.jsonl").write_text(f"{rows.to_json(ledger.trials[0])}\n", encoding="utf-8")
+    words = ["report", "--out", str(tmp_path), "--figures", str(tmp_path / "some" / "figures"), "--format", "pdf"]
+    found = CliRunner().invoke(main, words)
+    assert found.exit_code == 0, found.output
+    made = list((tmp_path / "some" / "figures").glob("*.pdf"))
+    assert made
+    assert f"{len(made)} figure" in found.stdout
+    (tmp_path / "file").write_text("")
+    words[4] = str(tmp_path / "file" / "figures")
+    failed = CliRunner().invoke(main, words)
+    assert failed.exit_code == 2
+    assert "Error: cannot write" in failed.stderr

@@ -1,5 +1,6 @@
 import dataclasses
 import math
+from dataclasses import replace
 from functools import cache, partial
 
 import numpy as np
@@ -14,6 +15,7 @@ from trainstation.bench.protocol.trial import Job, run_trial
 from trainstation.bench.stats import Interval
 from trainstation.bench.verdicts.cells import cells
 from trainstation.bench.verdicts.claims import LIMIT, Claim, log_ratios, paired, said, unpaired, versus
+from trainstation.bench.verdicts.score import standings
 
 INF = math.inf
 TIMES = st.one_of(st.integers(0, 100).map(float), st.just(INF))
@@ -37,6 +39,24 @@ def swapped(groups):
 
 
 OPPOSITE = {"better": "worse", "worse": "better", "tie": "tie", "too few": "too few"}
+
+
+@pytest.mark.parametrize(
+    ("searched", "verdicts"),
+    [((8, 8), ("better", "worse")), ((2, 8), ("better", "not claimed")), ((8, 2), ("not claimed", "worse"))],
+)
+def test_who_was_tuned_with_fewer_trials_has_not_lost(searched, verdicts):
+    """x is twice as fast as y on a, and half as fast on b; `searched` of x and of y."""
+    for steps, verdict in zip(([1, 2], [2, 1]), verdicts, strict=True):
+        rows = []
+        for name, each, step in zip(("x", "y"), searched, steps, strict=True):
+            rows += trials({"a": {name: [step * 10.0] * 8}}, track="known", searched=each)
+        rows = [replace(row, optimizer={"x": "x", "y": "adamw"}[row.optimizer]) for row in rows]
+        found = versus(cells(rows), "x", "adamw", "known")
+        assert found.steps.verdict == verdict
+        assert found.steps.speedup.mid == pytest.approx(steps[1] / steps[0])
+        standing = next(each for each in standings(cells(rows), "known") if each.optimizer == "x")
+        assert (standing.verdict_steps, standing.searched, standing.reference_searched) == (verdict, *searched)
 
 
 def test_ratios_are_limited_and_two_misses_are_as_fast():

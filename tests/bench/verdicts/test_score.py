@@ -251,3 +251,35 @@ def test_a_tie_is_said_as_one():
     few = verdict_sentences(standings(cells(trials({"a": {"adamw": [1, 2], "x": [1, 2]}})), "default"), "default")
     assert few[1].startswith("There are too few trials to say whether any optimizer is better than adamw")
     assert verdict_sentences([], "tuned") == ["No trial of the track tuned has a target: there is nothing to score."]
+
+
+def test_the_best_settings_known_are_judged_in_two_sentences():
+    rows = trials(
+        {"a": {"adamw": [20.0] * 4, "x": [10.0] * 4, "y": [INF, INF, 40.0, 40.0], "z": [INF] * 4}}, track="known"
+    )
+    rows += trials({"b": {"adamw": [20.0] * 4, "x": [10.0] * 4, "y": [INF] * 4, "z": [INF] * 4}}, track="known")
+    rows = [replace(row, searched=2 if row.optimizer == "z" else 8) for row in rows]
+    reached, compared = verdict_sentences(standings(cells(rows), "known"), "known")
+    assert reached == (
+        "At the best settings known, of 2 problems, with 4 seeds each, at least half of the trials reach the target: "
+        "x and adamw of 2; y of 1; z of none."
+    )
+    start, *said = compared.removesuffix(".").split("; ")
+    assert start.startswith(
+        "In steps to the target, against adamw (n = 8 pairs of trials each, p < 0.05 and an interval without 1 for a "
+        "claim): x is better, 2 times as fast [2, 2], p = 0.0078"
+    )
+    assert said[0].startswith("y is worse, 0.2")
+    assert said[1].startswith(
+        "z is not claimed to differ, 0.25 times as fast [0.25, 0.25], p = 0.0078, its settings being "
+    )
+    assert said[1].endswith("being from 4 trials against adamw's 16")
+
+
+def test_without_a_reference_or_with_one_seed_there_is_nothing_to_compare():
+    one = trials({"a": {"adamw": [20.0], "x": [10.0]}}, track="known", searched=8)
+    assert verdict_sentences(standings(cells(one), "known"), "known")[1:] == [
+        "There are too few trials to compare any optimizer with adamw."
+    ]
+    alone = trials({"a": {"x": [10.0] * 4}}, track="known", searched=8)
+    assert len(verdict_sentences(standings(cells(alone), "known"), "known")) == 1

@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any, Self
 
 from trainstation.bench.problems import Problem
 from trainstation.bench.protocol import search
+from trainstation.bench.protocol.pace import Pace
 from trainstation.bench.protocol.trial import Job
 from trainstation.bench.records.rows import Trial
+from trainstation.bench.words import counted
 from trainstation.registry.lookup import find_optimizer, list_optimizers
 
-__all__ = ["BUILTINS", "PROFILES", "Plan", "asked_for", "best_of", "choose", "share"]
+__all__ = ["BUILTINS", "PROFILES", "TUNING_SEED", "Plan", "Run", "asked_for", "best_of", "choose"]
 
-BUDGET = 60.0  # seconds for a run without arguments
-RESERVE = 6.0  # of them for starting up and for the picture
-LEAST = 2.0  # a shorter slice says nothing
 EPOCHS = 20  # of a trial on a problem that has no budget of its own
 TUNING_SEED = 1000  # no seed that is scored is as large
 BUILTINS = ("adam", "adamw", "sgd", "rmsprop")
 SIZES = ("smoke", "standard", "full")
+Run = Callable[[Iterable[Job]], list[Trial]]  # runs trials, and returns their rows
 
 
 @dataclass(frozen=True)
@@ -35,9 +35,7 @@ class Plan:
         trials: points of each search box.
         schedule: of the learning rate.
         epochs: of each trial, instead of the problem's budget.
-        seconds: wall clock of each trial, instead of a number of steps.
         names: of the optimizers.
-        left_out: of those that do not fit into the time.
 
     """
 
@@ -47,14 +45,33 @@ class Plan:
     trials: int
     schedule: str
     epochs: int | None = None
-    seconds: float | None = None
     names: tuple[str, ...] = ()
-    left_out: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        """Say it for people, its problems apart."""
+        each = counted(self.epochs, "epoch") if self.epochs else "a budget of steps"
+        search = f"tuned with {counted(self.trials, 'trial')}" if "tuned" in self.tracks else ""
+        how = " and ".join([word for word in ("as registered" * ("default" in self.tracks), search) if word])
+        return f"{counted(len(self.names), 'optimizer')}, {how}, {counted(self.seeds, 'seed')}, {each} each"
 
     def problems(self, known: Mapping[str, Problem]) -> list[Problem]:
         """Return the profile's problems: those of its size and of the smaller ones."""
         sizes = SIZES[: SIZES.index(self.profile) + 1]
         return [problem for problem in known.values() if problem.profile in sizes]
+
+    def fitted(self, problems: Sequence[Problem], pace: Pace, processes: int) -> Self:  # noqa: ARG002  # see `Minute`
+        """Return the plan as this machine can run it."""
+        return self
+
+    def carry_out(self, problems: Sequence[Problem], run: Run) -> None:
+        """Have everything run: what can be run at once in one call of `run`, then what follows from its trials."""
+        for problem in problems:
+            found = run(self.first(problem))
+            run(self.second(problem, [trial for trial in found if trial.track == "tuning"]))
+
+    def searched(self, job: Job) -> int | None:  # noqa: ARG002  # see `Minute`
+        """Return from how many trials a trial's hyper-parameters are, where that differs between optimizers."""
+        return None
 
     def first(self, problem: Problem) -> list[Job]:
         """Return what can be run at once on a problem: one seed of all after the other, then the search boxes."""
@@ -85,24 +102,20 @@ class Plan:
             if trial is not None  # all may have diverged: then one of them does so again, and counts
         ]
 
-    def count(self) -> int:
-        """Return how many trials there are on each problem."""
+    def trials_of(self, problem: Problem, name: str) -> int:  # noqa: ARG002  # see `Minute`
+        """Return how many trials an optimizer has on a problem."""
         tuned = self.seeds + self.trials if "tuned" in self.tracks else 0
-        return len(self.names) * (tuned + ("default" in self.tracks) * self.seeds)
+        return tuned + ("default" in self.tracks) * self.seeds
 
     def steps(self, problem: Problem) -> int:
-        """Return how many steps a trial has, unless it ends by the clock."""
+        """Return how many steps a trial has."""
         if self.epochs:
             return self.epochs * problem.steps_per_epoch
         return problem.budget or EPOCHS * problem.steps_per_epoch
 
     def job(self, problem: Problem, name: str, track: str, seed: int) -> Job:
         """Return one trial."""
-        limits: dict[str, Any] = {"steps": self.steps(problem)}
-        if self.seconds:
-            limits = {"seconds": self.seconds}
-        elif self.epochs:
-            limits = {"epochs": self.epochs}
+        limits: dict[str, Any] = {"epochs": self.epochs} if self.epochs else {"steps": self.steps(problem)}
         return Job(problem.name, name, track, seed, schedule=self.schedule, **limits)
 
 
@@ -127,32 +140,11 @@ def best_of(tuning: Sequence[Trial]) -> Trial | None:
 
 def asked_for(plan: Plan, problems: Sequence[Problem]) -> dict[str, Any]:
     """Return what a run's row says of it: two that ask for the same are equal."""
-    return {**vars(plan), "problems": [problem.name for problem in problems]}
+    asked = {each.name: getattr(plan, each.name) for each in fields(plan) if each.compare}
+    return {**asked, "problems": [problem.name for problem in problems]}
 
 
 def choose() -> list[str]:
     """Return what runs when nothing is named: the built-ins, then every installed optimizer but peers."""
     others = set(list_optimizers()) - set(list_optimizers(tags="peer")) - set(BUILTINS)
     return [*BUILTINS, *sorted(others)]
-
-
-def share(plan: Plan, names: Sequence[str], problems: int, jobs: int = 1) -> Plan:
-    """Divide a minute of each process into equal slices, none below the least.
-
-    The built-ins always run, the rest as far as it goes.
-
-    >>> share(PROFILES["smoke"], ["adam", "adamw", "sgd", "rmsprop"], 3).seconds
-    4.5
-
-    """
-    time_left, trials = (BUDGET - RESERVE) * jobs, plan.seeds * problems
-    first = [name for name in names if name in BUILTINS]
-    others = [name for name in names if name not in BUILTINS]
-    fit = max(int(time_left / (LEAST * trials)), len(first), 1)
-    running = {*first, *others[: fit - len(first)]}
-    return replace(
-        plan,
-        seconds=max(LEAST, time_left / (len(running) * trials)),
-        names=tuple(name for name in names if name in running),
-        left_out=tuple(name for name in names if name not in running),
-    )

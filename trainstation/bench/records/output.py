@@ -14,7 +14,7 @@ from rich.console import Console
 from trainstation.bench.records.rows import Row
 from trainstation.bench.records.writer import OutputError, Writer
 
-__all__ = ["Output", "stem"]
+__all__ = ["Output", "console_of", "stem"]
 
 WIDTH = 160  # of tables where there is no terminal to ask
 
@@ -30,6 +30,12 @@ class _Console(Console):
     def on_broken_pipe(self) -> None:
         """Leave it to the caller of the run, instead of a SystemExit, which looks like an optimizer's."""
         raise OutputError from sys.exception()
+
+
+def console_of(*, stderr: bool = False) -> Console:
+    """Return what tables are shown on: as wide as the terminal, or wide enough where there is none."""
+    console = _Console(stderr=stderr)
+    return console if console.is_terminal else _Console(stderr=stderr, width=WIDTH)
 
 
 class Output:
@@ -48,9 +54,7 @@ class Output:
         self.rows, self.picture = stem.with_suffix(".jsonl"), stem.with_suffix(".png")
         self._lines = lines
         self._writer: Writer | None = None
-        self.console = _Console(stderr=lines is not None)
-        if not self.console.is_terminal:
-            self.console = _Console(stderr=lines is not None, width=WIDTH)
+        self.console = console_of(stderr=lines is not None)
         self.progress = _Console(stderr=lines is not None, width=self.console.width, quiet=quiet)
 
     @property

@@ -95,8 +95,11 @@ class Trial:
     `status` is done, diverged (the loss or a parameter became non-finite) or error (`reason` says which). `best` and
     `final` are of `metric`, on data that were not trained on; times are of training, without evaluation, in seconds of
     the processor. `track` is default (the registry's hyper-parameters), tuning (point number `trial` of the search
-    box) or tuned (the best point of the box, with new seeds). `problem_version` and `code_hash` say which problem, and
-    which optimizer under which protocol, the row is of. A `target` that is not reached has no steps and no seconds.
+    box), tuned (the best point of the box, with new seeds) or known (the best point that is known, of the packaged
+    results or of a small search in the same run, with new seeds). `searched` is from how many trials that best point
+    was chosen, where this differs between optimizers: in the track known. `problem_version` and `code_hash` say which
+    problem, and which optimizer under which protocol, the row is of. A `target` that is not reached has no steps and no
+    seconds.
     """
 
     run_id: str
@@ -129,6 +132,7 @@ class Trial:
     secs_to_target: float | None = None
     problem_version: str = ""
     code_hash: str = ""
+    searched: int | None = None
     points: list[Point] = field(default_factory=list, repr=False)
     schema: str = SCHEMA
     kind: str = "trial"

@@ -1,31 +1,30 @@
-"""What a run shows at its end: tables, sentences, and a picture of the curves."""
+"""What a run shows at its end: tables and sentences."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from trainstation.bench import stats, words
-from trainstation.bench.palette import lines
 from trainstation.bench.problems import Problem
 from trainstation.bench.records.rows import Trial
 from trainstation.bench.verdicts.score import Standing, Standings
 from trainstation.bench.verdicts.sentences import verdict_sentences
 
-__all__ = ["draw", "leaderboard", "sentences", "tables"]
+__all__ = ["known", "leaderboard", "sentences", "tables"]
 
 FEW_TABLES = 6
-FEW = 30  # points that are worth a mark each
 
 
 def tables(problems: Sequence[Problem], trials: Sequence[Trial], found: Standings) -> Iterator[Table]:
     """Yield a table of each problem and track, where these are few, then the standings, where there are targets."""
+    if list(found) == ["known"]:
+        yield known(problems, trials, found["known"])
+        return
     few = len(problems) * len(found) <= FEW_TABLES
     for problem in problems if few else ():
         for track in found:
@@ -34,6 +33,49 @@ def tables(problems: Sequence[Problem], trials: Sequence[Trial], found: Standing
                 yield _table(problem, some, f", {track}" if len(found) > 1 else "")
     if len(problems) > 1:
         yield from (leaderboard(some, track) for track, some in found.items() if _has_scores(some))
+
+
+def known(problems: Sequence[Problem], trials: Sequence[Trial], found: Sequence[Standing]) -> Table:
+    """Return one table of all problems: the steps in which half of the trials reach each target, and the last metric.
+
+    Beside them how the whole compares with the reference.
+    """
+    reference = found[0].reference.partition(",")[0]
+    made = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True, show_lines=False)
+    made.add_column("optimizer", min_width=9, overflow="fold")
+    for problem in problems:
+        aim = f"\nsteps to {problem.say(problem.target)}" if problem.target is not None else ""
+        made.add_column(f"{problem.name}{aim}\n[test {problem.metric}]".replace("[", "\\["), justify="right")
+    against = f"\ntimes as fast as {reference}" if reference else ""
+    made.add_column(f"in steps,{against}", justify="right")
+    made.add_column(f"in seconds,{against}", justify="right")
+    made.add_column("us in\noptimizer", justify="right")
+    made.add_column("from", overflow="fold")
+    for each in found:
+        own = [trial for trial in trials if (trial.optimizer, trial.track) == (each.optimizer, "known")]
+        made.add_row(
+            each.optimizer,
+            *(_known_cell(problem, [trial for trial in own if trial.problem == problem.name]) for problem in problems),
+            _claimed(each.speedup_steps, each.verdict_steps, 0),
+            _claimed(each.speedup_secs, each.verdict_secs, 0),
+            words.count(each.optimizer_us, words.DASH),
+            f"{each.distribution} {each.version}".strip(),
+        )
+    return made
+
+
+def _known_cell(problem: Problem, trials: Sequence[Trial]) -> str:
+    """Write when half of the trials were at the target, how many got there, and the median of the last metrics."""
+    final = problem.say(stats.median([trial.final for trial in trials]))
+    failed = [trial.status for trial in trials if trial.status != "done"]
+    if failed:
+        final = f"{len(failed)} {failed[0]}"
+    if problem.target is None:
+        return f"\\[{final}]"
+    steps = sorted(math.inf if trial.steps_to_target is None else trial.steps_to_target for trial in trials)
+    half = steps[(len(steps) - 1) // 2] if steps else math.inf
+    reached = sum(map(math.isfinite, steps))
+    return f"{words.count(half, words.DASH)} ({reached} of {len(steps)})\n\\[{final}]"
 
 
 def sentences(found: Standings) -> Iterator[str]:
@@ -54,18 +96,23 @@ def leaderboard(found: Sequence[Standing], track: str) -> Table:
     made.add_column("optimizer", min_width=9, overflow="fold")
     for heading in ("score in steps", "in seconds", "reach the target"):
         made.add_column(heading, justify="right")
+    pairs = sorted({each.pairs for each in found if each.verdict_steps not in ("", "reference")})
     against = f"times as fast as {reference}" if reference else "times as fast"
+    against += f" (n = {pairs[0]})" if len(pairs) == 1 else ""
     for heading in (f"{against}, in steps", "in seconds", "us in optimizer", "bytes / parameter"):
         made.add_column(heading, justify="right")
-    for each in found:
+    nothing = [each.optimizer for each in found if each.solved == 0 and not each.score_steps]
+    if nothing:
+        made.caption, made.caption_justify = f"No trial of these reaches a target: {', '.join(nothing)}", "left"
+    for each in (each for each in found if each.optimizer not in nothing):
         spent, share = words.count(each.optimizer_us, words.DASH), each.optimizer_share
         made.add_row(
             each.optimizer,
             words.score(each.score_steps, words.DASH),
             words.score(each.score_secs, words.DASH),
             "-" if each.solved is None else f"{each.solved:.0%} of {each.n}",
-            _claimed(each.speedup_steps, each.verdict_steps, each.pairs),
-            _claimed(each.speedup_secs, each.verdict_secs, each.pairs),
+            _claimed(each.speedup_steps, each.verdict_steps, each.pairs * (len(pairs) > 1)),
+            _claimed(each.speedup_secs, each.verdict_secs, each.pairs * (len(pairs) > 1)),
             spent + ("" if share is None else f" ({share:.0%})"),
             words.number(each.state_bytes_per_param, ".1f", words.DASH),
         )
@@ -75,7 +122,7 @@ def leaderboard(found: Sequence[Standing], track: str) -> Table:
 def _claimed(speedup: stats.Interval | None, verdict: str, pairs: int) -> str:
     if speedup is None or verdict == "reference":
         return verdict or "-"
-    return f"{verdict} {words.ratio(speedup)} n={pairs}"
+    return f"{verdict} {words.ratio(speedup)}" + f" n={pairs}" * bool(pairs)
 
 
 def _empty(title: str, headings: Sequence[str]) -> Table:
@@ -140,43 +187,3 @@ def _steps(trials: Sequence[Trial]) -> str:
     reached, middle = sum(map(math.isfinite, steps)), float(np.median(steps))
     text = words.count(middle, words.DASH)
     return text if reached == len(steps) or len(steps) == 1 else f"{text} ({reached} of {len(steps)})"
-
-
-def draw(problems: Sequence[Problem], trials: Sequence[Trial], path: Path) -> None:
-    """Write a PNG: of each problem training loss and metric over the steps, one colour an optimizer."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg  # slow to import
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(11, 4.2 * len(problems) + 0.3), layout="constrained")
-    FigureCanvasAgg(figure)
-    looks = lines(trial.optimizer for trial in trials)
-    panels = figure.subplots(len(problems), 2, squeeze=False)
-    for problem, (losses, metrics) in zip(problems, panels, strict=True):
-        some = [trial for trial in trials if trial.problem == problem.name and trial.track != "tuning"]
-        _curves(problem, some, looks, losses, metrics)
-    figure.savefig(path, dpi=100)
-
-
-def _curves(problem: Problem, trials: Sequence[Trial], looks: Any, losses: Any, metrics: Any) -> None:
-    labelled = set()
-    for trial in trials:
-        look = dict(looks[trial.optimizer])
-        label = None if trial.optimizer in labelled else trial.optimizer
-        if label and trial.status in ("diverged", "error"):
-            label += f" ({trial.status})"
-        labelled.add(trial.optimizer)
-        if trial.track == "tuned":
-            look["linewidth"] = 0.8
-        look["marker"] = "." if len(trial.points) < FEW else ""
-        trained = [point for point in trial.points if point.train_loss is not None]
-        losses.plot([p.step for p in trained], [p.train_loss for p in trained], label=label, **look)
-        metrics.plot([p.step for p in trial.points], [p.val_metric for p in trial.points], **look)
-    losses.set(xlabel="step", ylabel="training loss (mean since the last point)", title=problem.name)
-    if any(point.train_loss and point.train_loss > 0 for trial in trials for point in trial.points):
-        losses.set_yscale("log")
-    metrics.set(xlabel="step", ylabel=f"test {problem.metric}", title=problem.summary)
-    if problem.target is not None:
-        metrics.axhline(problem.target, color="0.5", linewidth=0.8)
-    for axes in (losses, metrics):
-        axes.grid(visible=True, alpha=0.3)
-    losses.legend(fontsize="small", ncols=1 + len(labelled) // 9)

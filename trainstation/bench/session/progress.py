@@ -11,7 +11,6 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from trainstation.bench.problems import Problem
-from trainstation.bench.protocol.plan import Plan
 from trainstation.bench.protocol.trial import Job
 from trainstation.bench.words import clock
 
@@ -28,20 +27,25 @@ class TrialProgress:
     """
 
     def __init__(
-        self, console: Console, plan: Plan, problems: Mapping[str, Problem], cost: Callable[[Job], float]
+        self,
+        console: Console,
+        problems: Mapping[str, Problem],
+        cost: Callable[[Job], float],
+        trials: int,
+        seconds: float,
     ) -> None:
         """Prepare.
 
         Args:
             console: where to; one that is quiet shows nothing.
-            plan: what is to come.
             problems: on what, by name.
             cost: how many seconds a trial will take, as far as is known.
+            trials: how many are to come.
+            seconds: that all of them will take, as far as is known.
 
         """
         self._console, self._cost, self._problems = console, cost, problems
-        self._jobs, self._over = plan.count() * len(problems), 0.0
-        self._seconds = sum(cost(plan.job(each, "", "", 0)) for each in problems.values()) * plan.count()
+        self._jobs, self._over, self._seconds = trials, 0.0, seconds
         self._running: dict[int, tuple[Job, float]] = {}
         self._finished = 0
         self._begin = self._printed = self._drawn = time.perf_counter()
@@ -105,7 +109,7 @@ class TrialProgress:
     def skip(self, job: Job) -> None:
         """A trial need not be run."""
         self._finished += 1
-        self._seconds = max(self._seconds - self._cost(job), 1e-9)
+        self._seconds -= self._cost(job)
 
     def end(self, job: Job) -> None:
         """A trial has ended."""
@@ -117,7 +121,7 @@ class TrialProgress:
 
     def _share(self) -> float:
         running = sum(self._cost(job) * done for job, done in self._running.values())
-        return min((self._over + running) / self._seconds, 1.0)
+        return min((self._over + running) / max(self._seconds, 1e-9), 1.0)
 
     def _left(self, now: float) -> float:
         share = self._share()

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import product
-
-import numpy as np
+from itertools import pairwise, product
 
 from trainstation.bench import command_line, machine
 from trainstation.bench.problems import Problem
 from trainstation.bench.protocol import search
 from trainstation.bench.protocol.diagnostics import diagnose
 from trainstation.bench.protocol.landscapes import LANDSCAPES, walk
+from trainstation.bench.protocol.minute import Minute
+from trainstation.bench.protocol.pace import Pace
 from trainstation.bench.protocol.plan import Plan, asked_for, best_of
 from trainstation.bench.protocol.provenance import code_hash
 from trainstation.bench.protocol.trial import Job
@@ -27,15 +25,15 @@ from trainstation.bench.session.progress import TrialProgress, label
 from trainstation.bench.session.resume import Kept
 from trainstation.bench.session.workers import run_jobs
 from trainstation.bench.verdicts.cells import cells
-from trainstation.bench.verdicts.score import standings
+from trainstation.bench.verdicts.score import REFERENCE, standings
 from trainstation.bench.words import counted, hyper
 from trainstation.registry.lookup import find_optimizer
 
 __all__ = ["Session"]
 
-FEW = 60  # trials that are worth a line each
-WARM_UP = 10  # batches
-BACK = 1.5  # a step takes about so many times as long as its loss and gradients, evaluations included
+FIRM = ("--profile", "standard", "--jobs", "2")
+OF_WHAT = ("--problem", "--out")  # options of the minute that a firm answer needs, too
+FEW = 12  # trials that are worth a line each
 
 
 class Session:
@@ -68,11 +66,9 @@ class Session:
         self._problems: Mapping[str, Problem] = {problem.name: problem for problem in problems}
         self._known = known or Ledger()
         self._named, self._options = named, options
-        self._costs: dict[str, float] = {}
         self.asked = asked_for(plan, problems)
         self.trials: list[rows.Trial] = []
-        self._kept = 0
-        self._count = plan.count() * len(problems)
+        self._kept = self._count = 0
 
     def run(self) -> None:
         """Run all trials, then show the tables and draw the picture."""
@@ -81,17 +77,15 @@ class Session:
             env = rows.environment()
         kept = Kept(self._known.trials, env.env_id)
         out.open()
-        out.tell(f"{self._describe()}; rows go to {out.rows}")
+        out.tell(f"{', '.join(self._problems)}: {plan}; rows go to {out.rows}")
         out.tell(f"{env.cpu_model}, {env.cores} cores, {env.isa} kernels; each trial on one thread")
         try:
             out.write(rows.Run(out.rows.stem, self.asked, finished=False))
             out.write(env)
-            self._warm_up()
-            with TrialProgress(out.progress, plan, self._problems, self._cost) as progress:
-                for problem in self._problems.values():
-                    found = self._run(plan.first(problem), kept, env.env_id, progress)
-                    tuning = [trial for trial in found if trial.track == "tuning"]
-                    self._run(plan.second(problem, tuning), kept, env.env_id, progress)
+            pace = Pace(self._problems.values())
+            self._plan = plan = plan.fitted(list(self._problems.values()), pace, self._processes)
+            with self._progress(pace) as progress:
+                plan.carry_out(list(self._problems.values()), lambda jobs: self._run(jobs, kept, env.env_id, progress))
             if plan.profile != "smoke":
                 self._diagnose(env.env_id)
             out.write(rows.Run(out.rows.stem, self.asked, finished=True))
@@ -99,50 +93,38 @@ class Session:
             out.close()
         self._finish()
 
-    def _describe(self) -> str:
+    def _progress(self, pace: Pace) -> TrialProgress:
+        """Return what shows the trials; from now on it is known how many they are."""
         plan = self._plan
-        each = f"{plan.seconds:.1f} s, evaluations included," if plan.seconds else ""
-        each = each or (counted(plan.epochs, "epoch") if plan.epochs else "a budget of steps")
-        search = f"tuned with {counted(plan.trials, 'trial')}" if "tuned" in plan.tracks else ""
-        how = " and ".join([word for word in ("as registered" * ("default" in plan.tracks), search) if word])
-        optimizers, seeds = counted(len(plan.names), "optimizer"), counted(plan.seeds, "seed")
-        return f"{', '.join(self._problems)}: {optimizers}, {how}, {seeds}, {each} each"
 
-    def _warm_up(self) -> None:
-        """Load the data and wake the processor, so that no trial pays for it; see what a step costs."""
-        for name, problem in self._problems.items():
-            self._costs[name] = 0.0
-            # What a stranger's problem raises, its trials will say.
-            with machine.threads(1), np.errstate(all="ignore"), suppress(Exception):
-                task = problem.start(0)
-                batches = [batch for batch, _ in zip(task.epoch(), range(WARM_UP), strict=False)]
-                for _ in range(2):
-                    begin = time.perf_counter()
-                    for batch in batches:
-                        task.loss(batch).backward()
-                self._costs[name] = (time.perf_counter() - begin) / len(batches)
+        def cost(job: Job) -> float:
+            problem = self._problems[job.problem]
+            return pace.trial(problem, job.optimizer, plan.steps(problem)) / self._processes
 
-    def _cost(self, job: Job) -> float:
-        """Return about how many seconds of the run a trial takes."""
-        steps = self._plan.steps(self._problems[job.problem])
-        return (job.seconds or self._costs[job.problem] * BACK * steps) / self._processes
+        counts = {key: plan.trials_of(*key) for key in product(self._problems.values(), plan.names)}
+        self._count = sum(counts.values())
+        seconds = sum(count * cost(plan.job(*key, "", 0)) for key, count in counts.items())
+        return TrialProgress(self._out.progress, self._problems, cost, self._count, seconds)
 
-    def _run(self, jobs: Sequence[Job], kept: Kept, env_id: str, progress: TrialProgress) -> list[rows.Trial]:
-        """Run what no row is there for; return all trials, kept ones first."""
-        found, left = [], []
-        for job in jobs:
-            trial = kept.find(job, self._problems[job.problem])
-            if trial is None:
-                left.append(job)
-            else:
-                found.append(trial)
-                self._kept += 1
-                progress.skip(job)
-        self.trials += found
-        for job, trial, points in run_jobs(left, self._problems, env_id, self._processes, progress):
+    def _run(self, jobs: Iterable[Job], kept: Kept, env_id: str, progress: TrialProgress) -> list[rows.Trial]:
+        """Run what no row is there for; return all trials."""
+        found: list[rows.Trial] = []
+
+        def left() -> Iterator[Job]:
+            for job in jobs:
+                trial = kept.find(job, self._problems[job.problem])
+                if trial is None:
+                    yield job
+                else:
+                    found.append(trial)
+                    self.trials.append(trial)
+                    self._kept += 1
+                    progress.skip(job)
+
+        for job, ended, points in run_jobs(left(), self._problems, env_id, self._processes, progress):
+            trial = replace(ended, searched=self._plan.searched(job), points=points)
             for point in points:
                 self._out.write(point)
-            trial.points[:] = points
             self._out.write(trial)
             found.append(trial)
             self.trials.append(trial)
@@ -171,14 +153,17 @@ class Session:
     def _finish(self) -> None:
         out, plan = self._out, self._plan
         known = cells(self.trials)
-        found = {track: standings(known, track) for track in plan.tracks}
+        reference = REFERENCE if REFERENCE in plan.names else plan.names[0]
+        found = {track: standings(known, track, reference) for track in plan.tracks}
         for table in summary.tables(list(self._problems.values()), self.trials, found):
             out.console.print(table)
         if len(plan.names) * len(self._problems) > 1:
             for sentence in summary.sentences(found):
                 out.say(sentence)
         try:
-            summary.draw(list(self._problems.values()), self.trials, out.picture)
+            from trainstation.bench.report import picture  # matplotlib is slow to import
+
+            picture.draw(list(self._problems.values()), self.trials, out.picture)
         except OSError as error:
             raise OutputError from error
         reasons = [f"{trial.optimizer}: {trial.status}: {trial.reason}" for trial in self.trials if trial.reason]
@@ -186,8 +171,12 @@ class Session:
             out.say(reason)
         if self._kept:
             out.say(f"{counted(self._kept, 'trial')} of them from earlier runs in {out.rows.parent}; --fresh runs all")
-        if plan.left_out:
-            out.say("Did not fit into the minute; run with: " + self._again(plan.left_out))
+        if isinstance(plan, Minute):
+            if plan.left_out:
+                out.say("Did not fit into the minute; run with: " + self._again(plan.left_out))
+            if len(plan.names) > 1:
+                same = [word for pair in pairwise(self._options) if pair[0] in OF_WHAT for word in pair]
+                out.say("For a firm answer: " + command_line("bench", *plan.names, *FIRM, *same))
         page = command_line("report", out=out.rows.parent)
         out.say(f"rows:    {out.rows}\npicture: {out.picture}\nall of it as a page: {page}")
 

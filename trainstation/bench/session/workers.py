@@ -6,7 +6,7 @@ import multiprocessing as mp
 import os
 import signal
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection, wait
 from typing import Protocol
@@ -32,12 +32,12 @@ class Watcher(Protocol):
 
 
 def run_jobs(
-    jobs: Sequence[Job], problems: Mapping[str, Problem], env_id: str, processes: int, watcher: Watcher
+    jobs: Iterable[Job], problems: Mapping[str, Problem], env_id: str, processes: int, watcher: Watcher
 ) -> Iterator[tuple[Job, Trial, list[Point]]]:
     """Run trials, and yield each with its points when it ends.
 
     Args:
-        jobs: what to run; with one process they end in this order.
+        jobs: what to run; with one process they end in this order. The next is taken when there is a process for it.
         problems: by name.
         env_id: of the environment's row.
         processes: 1: all in this process; else so many of their own, each on its own processor where there are as many.
@@ -47,7 +47,7 @@ def run_jobs(
 
     """
     if processes > 1:
-        yield from _side_by_side(jobs, problems, env_id, min(processes, len(jobs)), watcher)
+        yield from _side_by_side(iter(jobs), problems, env_id, processes, watcher)
         return
     for job in jobs:
         watcher.begin(0, job)
@@ -103,21 +103,20 @@ class _Worker:
 
 
 def _side_by_side(
-    jobs: Sequence[Job], problems: Mapping[str, Problem], env_id: str, processes: int, watcher: Watcher
+    jobs: Iterator[Job], problems: Mapping[str, Problem], env_id: str, processes: int, watcher: Watcher
 ) -> Iterator[tuple[Job, Trial, list[Point]]]:
-    waiting = list(reversed(jobs))
-    workers = [_Worker(slot, env_id) for slot in range(processes)]
+    workers: list[_Worker] = []
 
-    def give(worker: _Worker) -> None:
+    def give(worker: _Worker, job: Job | None) -> None:
         worker.job = None
-        if waiting:
-            job = waiting.pop()
+        if job is not None:
             watcher.begin(worker.slot, job)
             worker.start(job)
 
     try:
-        for worker in workers:
-            give(worker)
+        for slot, first in zip(range(processes), jobs, strict=False):
+            workers.append(_Worker(slot, env_id))
+            give(workers[-1], first)
         while busy := {worker.line: worker for worker in workers if worker.job}:
             for line in wait(list(busy)):
                 worker = busy[line]  # type: ignore[index]  # only our lines are waited for
@@ -131,7 +130,7 @@ def _side_by_side(
                     said = lost_trial(problems[job.problem], job, env_id, f"its process died: {how}"), []
                     workers[worker.slot] = worker = _Worker(worker.slot, env_id)
                 if isinstance(said[0], Trial):
-                    give(worker)
+                    give(worker, next(jobs, None))
                     yield job, *said
                 else:
                     watcher.progress(worker.slot, *said)

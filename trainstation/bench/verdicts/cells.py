@@ -47,6 +47,16 @@ class Cell:
         return self.steps if measure == "steps" else self.secs
 
     @property
+    def searched(self) -> int | None:
+        """From how many trials the hyper-parameters are; None: from as many as everybody's of the track."""
+        return self.trials[0].searched
+
+    @property
+    def reached(self) -> int:
+        """How many trials have reached the target."""
+        return int(np.isfinite(self.steps).sum())
+
+    @property
     def has_target(self) -> bool:
         """Whether there is a target at all: without, a trial counts for nothing but its final metric."""
         return self.trials[0].target is not None
@@ -59,7 +69,7 @@ Tracks = Mapping[str, Cells]
 
 def cells(trials: Iterable[Trial]) -> Tracks:
     """Return the current trials by track, then by problem and optimizer, as `current` says which these are."""
-    found: dict[str, dict[tuple[str, str], list[Trial]]] = {"default": {}, "tuning": {}, "tuned": {}}
+    found: dict[str, dict[tuple[str, str], list[Trial]]] = {"default": {}, "known": {}, "tuning": {}, "tuned": {}}
     for trial in current(trials):
         found.setdefault(trial.track, {}).setdefault((trial.problem, trial.optimizer), []).append(trial)
     return {

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -15,7 +15,21 @@ from trainstation.bench.stats import RESAMPLES, Interval, bootstrapped
 from trainstation.bench.verdicts.cells import Cell, Measure, Tracks
 from trainstation.bench.words import DASH, counted, number
 
-__all__ = ["LEVEL", "LIMIT", "Claim", "Duel", "Versus", "log_ratios", "paired", "unpaired", "versus"]
+__all__ = [
+    "LEVEL",
+    "LIMIT",
+    "NOT_CLAIMED",
+    "Claim",
+    "Duel",
+    "Versus",
+    "evenly_searched",
+    "log_ratios",
+    "matched",
+    "paired",
+    "said",
+    "unpaired",
+    "versus",
+]
 
 Array = NDArray[Any]
 
@@ -26,6 +40,8 @@ EXACT = 13  # pairs whose 8,192 signs are all tried
 ROUNDING = 1e-12
 # of steps, of seconds: more than 1, less than 1, neither
 WORDS = {"steps": ("better", "worse"), "secs": ("faster", "slower")}
+WON, LOST = (frozenset(word) for word in zip(*WORDS.values(), strict=True))
+NOT_CLAIMED = "not claimed"
 
 
 @dataclass(frozen=True)
@@ -34,7 +50,8 @@ class Claim:
 
     Attributes:
         verdict: better or worse (of seconds: faster or slower) only where the interval excludes 1 and p < 0.05; else
-            tie; "too few" where so few trials could not have p < 0.05 whatever they say.
+            tie; "too few" where so few trials could not have p < 0.05 whatever they say; "not claimed" where whoever
+            has lost was tuned with fewer trials than who has won.
         speedup: geometric mean over problems of that over seeds, with its 95 % bootstrap interval; None: too few.
         p: two-sided, that there is no difference; None: too few.
         pairs: of trials with the same seed; of unpaired ones the trials of both.
@@ -119,6 +136,21 @@ def _claim(log: float, resampled: Array, by_chance: Array, count: int, problems:
     if p < LEVEL and (speedup.low > 1 or speedup.high < 1):
         verdict = WORDS[measure][speedup.high < 1]
     return Claim(verdict, speedup, p, count, problems)
+
+
+def evenly_searched(claim: Claim, cells: Iterable[tuple[Cell, Cell]]) -> Claim:
+    """Take back a claim that may be due to the search alone: the loser's settings are from fewer trials.
+
+    Args:
+        claim: of the one optimizer against the other.
+        cells: of each problem that of the one and that of the other.
+
+    """
+    some = list(cells)
+    one, other = (sum(each[place].searched or 0 for each in some) for place in (0, 1))
+    if (claim.verdict in LOST and one < other) or (claim.verdict in WON and other < one):
+        return replace(claim, verdict=NOT_CLAIMED)
+    return claim
 
 
 @cache
@@ -219,7 +251,7 @@ def versus(known: Tracks, a: str, b: str, track: str) -> Versus:
         for measure in ("steps", "secs")
     )
     compare = paired if are_paired else unpaired
-    claims = compare(steps, "steps"), compare(secs, "secs")
+    claims = evenly_searched(compare(steps, "steps"), both), evenly_searched(compare(secs, "secs"), both)
     duels = [
         Duel(one.problem, len(s[0]), len(s[1]), *(_median(each) for each in (*s, *t)))
         for (one, _), s, t in zip(both, steps, secs, strict=True)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from trainstation.bench.stats import Interval, median
 from trainstation.bench.verdicts.cells import Cell, Cells, Measure, Tracks
-from trainstation.bench.verdicts.claims import Claim, matched, paired
+from trainstation.bench.verdicts.claims import Claim, evenly_searched, matched, paired
 
 __all__ = ["REFERENCE", "TAU", "Standing", "Standings", "heat", "profiles", "scores", "standings"]
 
@@ -33,6 +33,8 @@ class Standing:
         n: trials on problems that have a target; they are the pairs of which `solved` is the share.
         problems: that it was trained on.
         of_problems: that some optimizer was trained on in this track.
+        targets: of problems that have one.
+        reached: of these, how many at least half of the trials reach.
         solved: share of the trials that have reached the target; None of none.
         score_steps: area under the performance profile, as `scores` says; None: no problem has a target.
         score_secs: likewise.
@@ -48,6 +50,8 @@ class Standing:
         optimizer_us: microseconds of a step within the optimizer, likewise.
         state_bytes_per_param: likewise.
         failures: why trials have diverged or ended in an error, each reason once.
+        searched: trials from which its hyper-parameters were chosen, on all its problems; None: as many as everyone's.
+        reference_searched: likewise of the reference's.
 
     """
 
@@ -57,6 +61,8 @@ class Standing:
     n: int
     problems: int
     of_problems: int
+    targets: int
+    reached: int
     solved: float | None
     score_steps: float | None
     score_secs: float | None
@@ -72,6 +78,8 @@ class Standing:
     optimizer_us: float | None
     state_bytes_per_param: float | None
     failures: list[str]
+    searched: int | None
+    reference_searched: int | None
 
 
 Standings = Mapping[str, Sequence[Standing]]  # by track
@@ -145,16 +153,18 @@ def standings(known: Tracks, track: str, reference: str = REFERENCE) -> list[Sta
             steps = secs = Claim("reference", Interval(1.0, 1.0, 1.0), 1.0, steps.pairs, steps.problems)
         some = [trial for cell in own.values() for trial in cell.trials]
         scored = [cell for cell in own.values() if cell.has_target]
-        reached = np.concatenate([np.isfinite(cell.steps) for cell in scored]) if scored else np.zeros(0)
+        n = sum(len(cell.steps) for cell in scored)
         found.append(
             Standing(
                 optimizer=name,
                 distribution=some[-1].distribution,
                 version=some[-1].version,
-                n=len(reached),
+                n=n,
                 problems=len(own),
                 of_problems=of_problems,
-                solved=float(reached.mean()) if scored else None,
+                targets=len(scored),
+                reached=sum(2 * cell.reached >= len(cell.steps) for cell in scored),
+                solved=sum(cell.reached for cell in scored) / n if scored else None,
                 score_steps=by_steps.get(name),
                 score_secs=by_secs.get(name),
                 reference=f"{reference}, {base_track}" if base else "",
@@ -169,6 +179,8 @@ def standings(known: Tracks, track: str, reference: str = REFERENCE) -> list[Sta
                 optimizer_us=median([trial.optimizer_us for trial in some]),
                 state_bytes_per_param=median([trial.state_bytes_per_param for trial in some]),
                 failures=list(dict.fromkeys(f"{each.problem}: {each.reason}" for each in some if each.reason)),
+                searched=_searched(own),
+                reference_searched=_searched({problem: cell for problem, cell in base.items() if problem in own}),
             )
         )
     return sorted(found, key=lambda each: (-(each.score_steps or 0.0), each.optimizer))
@@ -178,6 +190,11 @@ def _of(cells: Cells, name: str) -> dict[str, Cell]:
     return {problem: cell for (problem, optimizer), cell in cells.items() if optimizer == name}
 
 
+def _searched(cells: dict[str, Cell]) -> int | None:
+    known = [cell.searched for cell in cells.values() if cell.searched is not None]
+    return sum(known) if known else None
+
+
 def _against(own: dict[str, Cell], base: dict[str, Cell], measure: Measure) -> Claim:
     both = [(cell, base[problem]) for problem, cell in own.items() if problem in base and cell.has_target]
-    return paired([matched(one, other, measure) for one, other in both], measure)
+    return evenly_searched(paired([matched(one, other, measure) for one, other in both], measure), both)

@@ -4,22 +4,65 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from trainstation.bench.verdicts.claims import LEVEL, Claim, said
+from trainstation.bench.verdicts.claims import LEVEL, NOT_CLAIMED, Claim, said
 from trainstation.bench.verdicts.score import Standing
 from trainstation.bench.words import counted
 
 __all__ = ["verdict_sentences"]
 
 FIRST = 3  # that are named
+NAMED = 6  # likewise, each with its evidence
 
 
 def verdict_sentences(found: Sequence[Standing], track: str) -> list[str]:
-    """Return three to five sentences made from the standings of a track, with n and intervals; ties said as ties."""
+    """Return two to five sentences made from the standings of a track, with n and intervals; ties said as ties."""
     scored = [each for each in found if each.score_steps is not None and each.n]
     if not scored:
         return [f"No trial of the track {track} has a target: there is nothing to score."]
+    if track == "known":
+        return [_reached(scored), *_each_against(scored)]
     made = [_scores(scored, track), _steps(scored), _secs(scored), _solved(scored), _failed(found)]
     return [sentence for sentence in made if sentence]
+
+
+def _reached(found: Sequence[Standing]) -> str:
+    """Say how many targets each optimizer reaches."""
+    by: dict[int, list[str]] = {}
+    for each in sorted(found, key=lambda each: -each.reached):
+        by.setdefault(each.reached, []).append(each.optimizer)
+    said = [f"{_all(names)} {'of none' * (not count) or f'of {count}'}" for count, names in by.items()]
+    of = f"{counted(found[0].targets, 'problem')}, with {counted(found[0].n // max(found[0].targets, 1), 'seed')} each"
+    return f"At the best settings known, of {of}, at least half of the trials reach the target: {'; '.join(said)}."
+
+
+def _each_against(found: Sequence[Standing]) -> list[str]:
+    """Say of each optimizer how it compares with the reference in steps; in a sentence."""
+    reference = found[0].reference.partition(",")[0]
+    others = [each for each in found if each.verdict_steps not in ("", "reference")]
+    if not others:
+        return []
+    told = [each for each in others if each.speedup_steps is not None]
+    if not told:
+        return [f"There are too few trials to compare any optimizer with {reference}."]
+    told.sort(key=lambda each: each.verdict_steps in ("tie", NOT_CLAIMED))  # what is claimed first
+    said_of = [f"{each.optimizer} {_compared(each, reference)}" for each in told[:NAMED]]
+    more = f"; {len(told) - NAMED} more are in the table" if len(told) > NAMED else ""
+    n = f"n = {told[0].pairs} pairs of trials each, p < {LEVEL} and an interval without 1 for a claim"
+    return [f"In steps to the target, against {reference} ({n}): {'; '.join(said_of)}{more}."]
+
+
+def _compared(each: Standing, reference: str) -> str:
+    claim = _claim(each, steps=True)
+    words = f"is {said(claim)}"
+    if claim.verdict == NOT_CLAIMED:
+        words = f"is not claimed to differ, {said(claim).partition(', ')[2]}"
+    if each.searched == each.reference_searched:
+        return words
+    return f"{words}, its settings being from {each.searched} trials against {reference}'s {each.reference_searched}"
+
+
+def _all(names: Sequence[str]) -> str:
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
 def _scores(found: Sequence[Standing], track: str) -> str:

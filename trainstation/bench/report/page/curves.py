@@ -2,52 +2,22 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-from matplotlib.ticker import FuncFormatter
-from numpy.typing import NDArray
 
 from trainstation.bench import command_line, words
 from trainstation.bench.records.rows import Trial
+from trainstation.bench.report.axes import limits, ticks
+from trainstation.bench.report.curves import Curve, curve
+from trainstation.bench.report.page.drawing import Drawing
 from trainstation.bench.report.page.looks import INK, Look
 from trainstation.bench.report.page.sections import Panel, Part, Section, absent
-from trainstation.bench.report.page.svg import drawn, log_axis, ticks
 
-__all__ = ["Curve", "curve", "curves", "limits"]
+__all__ = ["curves"]
 
-LOW, HIGH = 0.2, 0.8  # of the seeds, between which the band lies
-AXIS = 30  # an axis is logarithmic where values are so many times apart
-DEEP, BELOW = 1e-6, 1e-2  # how far an axis reaches below the start, and below the target
 NAMED = 3  # of the best, in the text that stands for a figure
-
-
-class Curve(NamedTuple):
-    """One optimizer over its seeds; what fewer than half of them got to is not there."""
-
-    steps: NDArray[Any]
-    middle: NDArray[Any]
-    low: NDArray[Any]
-    high: NDArray[Any]
-
-
-def curve(trials: Sequence[Trial]) -> Curve:
-    """Return median and band; a seed that has no value at a step, since it diverged, counts as worse than all."""
-    worst = math.inf if trials[0].lower_is_better else -math.inf
-    values: dict[int, list[float]] = {}
-    for trial in trials:
-        for point in trial.points:
-            there = point.val_metric is not None and math.isfinite(point.val_metric)
-            values.setdefault(point.step, []).append(point.val_metric if there else worst)
-    steps = sorted(step for step, some in values.items() if 2 * len(some) > len(trials))
-    table = np.array([[*values[step], *[worst] * (len(trials) - len(values[step]))] for step in steps])
-    if not steps:
-        return Curve(*np.empty((4, 0)))
-    low, middle, high = np.quantile(table, (LOW, 0.5, HIGH), axis=1, method="nearest")
-    found = np.isfinite(middle)
-    return Curve(np.array(steps)[found], *(each[found] for each in (middle, low, high)))
 
 
 def curves(trials: Sequence[Trial], looks: Mapping[str, Look]) -> Section:
@@ -81,7 +51,7 @@ def _panels(trials: Sequence[Trial], track: str, looks: Mapping[str, Look]) -> I
         def draw(axes: Any, found: Mapping[str, Curve] = found, first: Trial = first) -> None:
             _draw(axes, found, first, looks)
 
-        yield Panel(problem, note, drawn(f"curve-{track}-{place}", alt, draw, names=names))
+        yield Panel(problem, note, Drawing(f"curve-{track}-{place}", alt, draw, names=names))
 
 
 def _best(found: Mapping[str, Curve], first: Trial) -> str:
@@ -94,41 +64,17 @@ def _best(found: Mapping[str, Curve], first: Trial) -> str:
 
 def _draw(axes: Any, found: Mapping[str, Curve], first: Trial, looks: Mapping[str, Look]) -> None:
     for name, made in found.items():
-        line = looks[name].line
-        low, high = (np.where(np.isfinite(each), each, made.middle) for each in (made.low, made.high))
-        # What is toggled is one group: the line's; the band has the same gid.
-        if (low != high).any():
-            band = {"color": line["color"], "gid": line["gid"], "linewidth": 0, "alpha": 0.13}
-            axes.fill_between(made.steps, low, high, **band)
-        mark = looks[name].mark
-        axes.plot(made.steps, made.middle, marker=mark, markevery=[len(made.steps) - 1], **line)
+        made.draw(axes, looks[name].line, looks[name].mark)
     axes.set(xlabel="step")
     axes.xaxis.set_major_formatter(ticks())
     if found:
-        start = float(np.median([made.middle[0] for made in found.values()]))
-        limits(axes, [end for made in found.values() for end in (made.middle.min(), made.middle.max())], first, start)
+        limits(
+            axes,
+            [end for made in found.values() for end in (made.middle.min(), made.middle.max())],
+            start=float(np.median([made.middle[0] for made in found.values()])),
+            target=first.target,
+            metric=first.metric,
+            lower_is_better=first.lower_is_better,
+        )
     if first.target is not None:
         axes.axhline(first.target, color=INK, linewidth=0.9, linestyle=(0, (2, 2)))
-
-
-def limits(axes: Any, values: Sequence[float], first: Trial, start: float) -> None:
-    """Let the axis of a metric reach from where training starts to the best; what blows up leaves at the top.
-
-    Args:
-        axes: of the figure.
-        values: that are drawn.
-        first: a trial that says what the metric is.
-        start: the metric before the first step.
-
-    """
-    ends = [start, *values, start if first.target is None else first.target]
-    low, high = min(ends), max(ends)
-    if first.lower_is_better:
-        low, high = max(low, start * DEEP if first.target is None else first.target * BELOW), start
-        if low > 0 and AXIS * low < start:
-            axes.set_ylim(low / 1.3, start * 1.5)
-            log_axis(axes.yaxis)
-            return
-    pad = 0.05 * (high - low) or 0.1 * abs(high) or 1.0
-    axes.set_ylim(low - pad, high + pad)
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: words.metric(first.metric, value)))

@@ -130,7 +130,7 @@ def _command(trials: Sequence[Trial], every: Sequence[Trial], runs: Sequence[Run
     seeds = ["--seeds", str(max(trial.seed for trial in trials) + 1)]
     if asked.get("epochs"):
         return command_line(*said, "--epochs", str(asked["epochs"]), *seeds)
-    if first.max_steps is None:
+    if first.max_steps is None or first.track == "known":
         return command_line(*said, *seeds)
     schedule = "cosine" if first.schedule == "warmup" else first.schedule  # as asked of one that is schedule-free
     said += ["--track", first.track, "--schedule", schedule, *seeds]

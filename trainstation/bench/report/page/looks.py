@@ -1,23 +1,23 @@
-"""How optimizers look: one colour, line and mark each, everywhere on the page.
-
-Figures are drawn in inks, colours that stand for those of the page's style sheet, which differ in light and dark.
-"""
+"""How optimizers look on the page, and what the colours of its figures mean."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from trainstation.bench.palette import COLOURS, STYLES, nth
+from trainstation.bench.palette import COLOURS, OTHER_STYLES, STYLES, look_of
+from trainstation.bench.palette import Look as Drawn
 
-__all__ = ["DARK", "FAINT", "GRID", "INK", "INKS", "LIGHT", "Look", "looks_of"]
+__all__ = ["CSS", "DARK", "FAINT", "GRID", "INK", "IN_FILES", "LIGHT", "ON_PAGE", "Look", "looks_of"]
 
 LIGHT = COLOURS
 # The same hues, as far above a dark ground as the others are below a light one.
-DARK = ("#4BA3E3", "#F2783C", "#2FC49A", "#E3A0C8", "#F0B63A", "#9AD4F7", "#F2F2F2")
-DASHES = dict(zip(STYLES, ("", "6 2.5", "1.6 2.2", "7 2 1.6 2"), strict=True))
-# Marks as matplotlib calls them, and as paths around the middle of the legend's small picture.
-MARKS = {
+DARK = ("#4BA3E3", "#F2783C", "#2FC49A", "#E3A0C8", "#F0B63A", "#9AD4F7", "#F2F2F2", "#8F8F8F")
+DASHES = dict(
+    zip((*STYLES, *OTHER_STYLES), ("", "6 2.5", "1.6 2.2", "7 2 1.6 2", "12 3", "7 1.5 1.5 1.5 1.5 1.5"), strict=True)
+)
+# Marks as paths around the middle of the legend's small picture.
+PATHS = {
     "o": "m17 3a3 3 0 1 0 .01 0z",
     "s": "m14 3h6v6h-6z",
     "D": "m17 2l4 4-4 4-4-4z",
@@ -29,58 +29,59 @@ MARKS = {
     ">": "m21 6l-7-4v8z",
 }
 
-INK, GRID, FAINT = "#010100", "#010101", "#010102"
-_SERIES = [f"#0102{place:02x}" for place in range(len(COLOURS))]
-# What stands in a figure, and what it means on the page.
-INKS = {
-    INK: "currentColor",
-    GRID: "var(--grid)",
-    FAINT: "var(--faint)",
-    **{ink: f"var(--c{place})" for place, ink in enumerate(_SERIES)},
-}
+# Names of colours for matplotlib, which mean something else on a page and in a file of its own.
+INK, GRID, FAINT = "report:ink", "report:grid", "report:faint"
+SERIES = tuple(f"report:{place}" for place in range(len(COLOURS)))
+IN_FILES = {INK: "#1b1f24", GRID: "#e3e7eb", FAINT: "#8b949e", **dict(zip(SERIES, LIGHT, strict=True))}
+# On a page, colours that stand for those of its style sheet, which differ in light and dark.
+ON_PAGE = {name: f"#0101{place:02x}" for place, name in enumerate(IN_FILES)}
+CSS = dict(
+    zip(
+        ON_PAGE.values(),
+        ("currentColor", "var(--grid)", "var(--faint)", *(f"var(--c{place})" for place in range(len(COLOURS)))),
+        strict=True,
+    )
+)
 
 
 class Look(NamedTuple):
-    """How one optimizer is drawn.
+    """How one optimizer is drawn on the page.
 
     Attributes:
         key: names it in ids and selectors, whatever characters its name has.
-        place: in the palette.
-        style: of its line, as matplotlib calls it.
-        mark: of its points, likewise.
+        drawn: its colour, line and mark.
 
     """
 
     key: str
-    place: int
-    style: str
-    mark: str
+    drawn: Drawn
 
     @property
     def line(self) -> dict[str, Any]:
         """Return what a line of a figure needs."""
-        return {"color": _SERIES[self.place], "linestyle": self.style, "gid": self.key}
+        return {"color": SERIES[self.drawn.place], "linestyle": self.drawn.style, "gid": self.key}
+
+    @property
+    def mark(self) -> str:
+        """Return its mark as matplotlib calls it."""
+        return self.drawn.mark
 
     @property
     def dash(self) -> str:
         """Return the line's style as SVG writes it."""
-        return DASHES[self.style]
+        return DASHES[self.drawn.style]
 
     @property
     def path(self) -> str:
         """Return its mark as SVG writes it, in a picture of 34 by 12."""
-        return MARKS[self.mark]
+        return PATHS[self.drawn.mark]
 
     @property
     def colour(self) -> str:
         """Return its colour as the page writes it."""
-        return INKS[_SERIES[self.place]]
+        return CSS[ON_PAGE[SERIES[self.drawn.place]]]
 
 
-def looks_of(first: Sequence[str], others: Iterable[str]) -> dict[str, Look]:
-    """Return a look for each name; those of the first ones differ most."""
-    names, marks = dict.fromkeys([*first, *others]), list(MARKS)
-    return {
-        name: Look(f"o{place}", *nth(place), mark=marks[(place + place // len(COLOURS)) % len(marks)])
-        for place, name in enumerate(names)
-    }
+def looks_of(names: Iterable[str]) -> dict[str, Look]:
+    """Return a look for each name."""
+    return {name: Look(f"o{place}", look_of(name)) for place, name in enumerate(dict.fromkeys(names))}

@@ -11,9 +11,10 @@ import numpy as np
 from trainstation.bench import command_line, stats, words
 from trainstation.bench.protocol.landscapes import LANDSCAPES, Landscape
 from trainstation.bench.records.rows import Path, Speed, Trial
+from trainstation.bench.report.axes import log_axis
+from trainstation.bench.report.page.drawing import Drawing
 from trainstation.bench.report.page.looks import FAINT, GRID, INK, Look
 from trainstation.bench.report.page.sections import Panel, Part, Section, absent
-from trainstation.bench.report.page.svg import drawn, log_axis
 from trainstation.bench.report.page.tables import Cell, Table, matrix, number
 from trainstation.bench.speed import display
 from trainstation.bench.words import counted
@@ -60,7 +61,7 @@ def _speeds(timed: Sequence[Speed], caches: Mapping[str, int], looks: Looks) -> 
 
             alt = f"Nanoseconds an element by elements of one tensor, {where}. {_fastest(single)}"
             note = f"ns / element by elements, {where}"
-            yield Panel("One tensor", note, drawn(f"speed-{place}", alt, by_size, size=(5.6, 3.4), names=gids))
+            yield Panel("One tensor", note, Drawing(f"speed-{place}", alt, by_size, size=(5.6, 3.4), names=gids))
         if models:
 
             def by_model(axes: Any, models: Sequence[Speed] = models) -> None:
@@ -74,7 +75,7 @@ def _speeds(timed: Sequence[Speed], caches: Mapping[str, int], looks: Looks) -> 
             base = models[0].peer
             alt = f"Time of a step on models of many tensors as a multiple of {base}'s, {where}. {_fastest(models)}"
             note = f"time of a step / {base}'s, {where}"
-            yield Panel("Models", note, drawn(f"models-{place}", alt, by_model, size=(5.6, 3.4), names=gids))
+            yield Panel("Models", note, Drawing(f"models-{place}", alt, by_model, size=(5.6, 3.4), names=gids))
 
 
 def _tidy(axes: Any) -> None:
@@ -159,7 +160,7 @@ def landscapes(paths: Sequence[Path], looks: Looks) -> Section:
         best = ", ".join(f"{optimizer} {words.figure(value)}" for value, optimizer in low)
         note = f"{counted(len(some), 'optimizer')}, each at its best rate of one grid; lowest end: {best}"
         alt = f"{land.title}: lines of equal height, and paths from {land.start}. {note}"
-        panels.append(Panel(land.title, note, drawn(f"land-{name}", alt, draw, size=(5.6, 4.6), names=names)))
+        panels.append(Panel(land.title, note, Drawing(f"land-{name}", alt, draw, size=(5.6, 4.6), names=names)))
     text = "Pictures, not scored: steps in two dimensions, without noise. ○ start, + lowest point; a mark is an end."
     return Section("landscapes", title, [text], parts=[Part(panels=panels, wide=True)])
 

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from markupsafe import Markup
-
+from trainstation.bench.report.page.drawing import Drawing
 from trainstation.bench.report.page.tables import Table
 
 __all__ = ["Download", "Missing", "Panel", "Part", "Section", "absent"]
@@ -18,7 +17,7 @@ class Panel(NamedTuple):
 
     title: str
     note: str
-    svg: Markup
+    drawing: Drawing
 
 
 class Missing(NamedTuple):

@@ -9,11 +9,12 @@ from typing import Any
 from matplotlib.ticker import NullLocator
 
 from trainstation.bench import command_line, words
+from trainstation.bench.palette import is_control
 from trainstation.bench.records.rows import Speed
+from trainstation.bench.report.page.drawing import Drawing
 from trainstation.bench.report.page.looks import Look
 from trainstation.bench.report.page.sections import Panel, Part, Section, absent
-from trainstation.bench.report.page.svg import drawn
-from trainstation.bench.report.page.tables import Cell, Table, matrix, number
+from trainstation.bench.report.page.tables import Cell, Table, folded, matrix, number
 from trainstation.bench.speed import display
 from trainstation.bench.verdicts import score
 from trainstation.bench.verdicts.cells import Measure, Tracks
@@ -29,7 +30,8 @@ KINDS = {"better": "good", "faster": "good", "worse": "bad", "slower": "bad"}
 
 def verdict(found: Standings) -> Section:
     """Say in sentences what the rows show."""
-    parts = [Part(f"Track {track}", points=verdict_sentences(some, track)) for track, some in found.items()]
+    real = {track: [each for each in some if not is_control(each.optimizer)] for track, some in found.items()}
+    parts = [Part(f"Track {track}", points=verdict_sentences(some, track)) for track, some in real.items() if some]
     if not parts:
         return absent("verdict", "Verdict", "trials", command_line("bench"))
     return Section("verdict", "Verdict", parts=parts)
@@ -83,7 +85,8 @@ def _board(track: str, found: Sequence[Standing], spent: Mapping[str, float]) ->
     caption = f"Track {track}: {len(found)} optimizers on {found[0].of_problems} problems; speed-ups {against}".rstrip(
         "; "
     )
-    return Table(caption, headings, rows, frozenset({"verdict, steps", "verdict, time", "from"}))
+    made = Table(caption, headings, rows, frozenset({"verdict, steps", "verdict, time", "from"}))
+    return folded(made, {each.optimizer for each in found if each.solved or each.score_steps}, "No target reached")
 
 
 def profiles(known: Tracks, found: Standings, looks: Mapping[str, Look]) -> Section:
@@ -121,8 +124,8 @@ def _profile(
     best = ", ".join(f"{each.optimizer} {words.score(getattr(each, value))}" for each in ranked)
     alt = f"Performance profiles, {track}, {MEASURES[measure]}, of {len(made)} optimizers. The highest scores: {best}."
     names = {look.key: name for name, look in looks.items()}
-    svg = drawn(f"profile-{track}-{measure}", alt, draw, size=(5.6, 3.2), names=names)
-    return Panel(MEASURES[measure].capitalize(), f"highest scores: {best}", svg)
+    drawing = Drawing(f"profile-{track}-{measure}", alt, draw, size=(5.6, 3.2), names=names)
+    return Panel(MEASURES[measure].capitalize(), f"highest scores: {best}", drawing)
 
 
 def heat(known: Tracks, found: Standings) -> Section:

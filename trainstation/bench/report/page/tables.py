@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import NamedTuple
 
-__all__ = ["Cell", "Matrix", "Table", "matrix", "number"]
+from trainstation.bench.palette import is_control
+
+__all__ = ["Cell", "Matrix", "Table", "folded", "matrix", "number"]
 
 
 class Cell(NamedTuple):
@@ -29,12 +31,16 @@ class Cell(NamedTuple):
 
 
 class Table(NamedTuple):
-    """A table whose first column names its rows; a heading in `words` is of a column that is no number."""
+    """A table whose first column names its rows; a heading in `words` is of a column that is no number.
+
+    Below it are tables of the same headings that are shown when they are asked for.
+    """
 
     caption: str
     headings: Sequence[str]
     rows: Sequence[Sequence[Cell]]
     words: frozenset[str] = frozenset()
+    folded: Sequence[Table] = ()
 
 
 def number(text: str, value: float | None) -> Cell:
@@ -73,4 +79,19 @@ def matrix(
                 cell._replace(kind="number miss") if missed else cell._replace(heat=heat(column, value or 0.0))
             )
         rows.append(cells)
-    return Table(caption, [corner, *across], rows)
+    return folded(Table(caption, [corner, *across], rows), {name for (name, _), value in values.items() if value})
+
+
+def folded(table: Table, telling: Collection[str], nothing: str = "Nothing but misses and zeros") -> Table:
+    """Put apart the rows of controls, and those of names that are not telling: they say the same of each column."""
+    apart: dict[str, list[Sequence[Cell]]] = {"": [], nothing: [], "Controls, which are wrong on purpose": []}
+    *_, controls = apart
+    for row in table.rows:
+        name = row[0].text
+        apart[controls if is_control(name) else "" if name in telling else nothing].append(row)
+    below = [
+        table._replace(caption=f"{why}: {', '.join(row[0].text for row in rows)}", rows=rows)
+        for why, rows in apart.items()
+        if why and rows
+    ]
+    return table._replace(rows=apart[""], folded=below) if apart[""] else table

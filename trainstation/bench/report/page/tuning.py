@@ -10,10 +10,10 @@ from matplotlib.ticker import MaxNLocator
 
 from trainstation.bench import command_line, stats, words
 from trainstation.bench.records.rows import Trial
-from trainstation.bench.report.page.curves import limits
+from trainstation.bench.report.axes import limits, log_axis
+from trainstation.bench.report.page.drawing import Drawing
 from trainstation.bench.report.page.looks import Look
 from trainstation.bench.report.page.sections import Panel, Part, Section, absent
-from trainstation.bench.report.page.svg import drawn, log_axis
 from trainstation.bench.report.page.tables import matrix
 from trainstation.bench.verdicts.cells import Tracks
 from trainstation.bench.verdicts.sensitivity import Sensitivity, expected_best, sensitivity
@@ -67,7 +67,7 @@ def _rates(found: Sequence[Sensitivity], known: Tracks, looks: Looks) -> Iterato
                 )
             finals = [final for some in points.values() for _, final in some]
             if finals:
-                limits(axes, finals, first, float(np.median(finals)) if start is None else start)
+                _limits(axes, finals, first, start)
                 log_axis(axes.xaxis)
             axes.set(xlabel="learning rate")
 
@@ -94,7 +94,7 @@ def expectation(known: Tracks, looks: Looks) -> Section:
                 axes.plot(range(1, len(values) + 1), values, marker=look.mark, markevery=[len(values) - 1], **look.line)
             every = [float(value) for values in some.values() for value in values]
             if every:
-                limits(axes, every, first, float(np.median(every)) if start is None else start)
+                _limits(axes, every, first, start)
             axes.set(xlabel="trials")
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
 
@@ -118,5 +118,17 @@ def _problems(known: Tracks) -> Iterator[tuple[str, Trial, float | None]]:
         yield problem, some[-1], stats.median(starts)
 
 
+def _limits(axes: Any, values: Sequence[float], first: Trial, start: float | None) -> None:
+    """Let the axis show all values, and where training starts if that is known."""
+    limits(
+        axes,
+        values,
+        start=float(np.median(values)) if start is None else start,
+        target=first.target,
+        metric=first.metric,
+        lower_is_better=first.lower_is_better,
+    )
+
+
 def _panel(title: str, note: str, ident: str, alt: str, draw: Any, looks: Looks) -> Panel:
-    return Panel(title, note, drawn(ident, alt, draw, names={look.key: name for name, look in looks.items()}))
+    return Panel(title, note, Drawing(ident, alt, draw, names={look.key: name for name, look in looks.items()}))
