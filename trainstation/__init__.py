@@ -36,6 +36,7 @@ from trainstation.optimizers.param_groups import param_groups_layer_decay, param
 from trainstation.random import manual_seed
 from trainstation.tensor import Tensor, tensor
 from trainstation.tensor.functions import cat, chunk, einsum, from_dlpack, grad, maximum, minimum, split, stack, where
+from trainstation.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from trainstation import schedulers, schedules
@@ -51,8 +52,6 @@ if TYPE_CHECKING:
         register_optimizer,
         unregister_optimizer,
     )
-
-__version__ = "0.1.0"
 
 # Modules of former versions, in which pickles find what has moved; Tensor had parts of other names.
 _PARTS = ["Conversion", "Differentiable", "Elementary", "Indexed", "Interchange", "Methods", "Operators", "Reduced"]

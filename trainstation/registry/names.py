@@ -15,7 +15,10 @@ from trainstation.errors import DuplicateOptimizerError, UnknownOptimizerError
 from trainstation.kernels import find_rule
 from trainstation.registry.spaces import Side, Space, around, checked
 
-__all__ = ["Entry", "OptimizerInfo", "OptimizerSpec", "Registry", "normalize", "project"]
+__all__ = ["CORE", "FORMER", "Entry", "OptimizerInfo", "OptimizerSpec", "Registry", "current", "normalize", "project"]
+
+CORE = "trainstation-optim"  # our own distribution
+FORMER = "trainstation"  # what it was called before; on PyPI that is another project
 
 NAME = re.compile(r"[a-z0-9_.]+")
 TARGET = re.compile(r"[\w.]+:\w+")
@@ -38,6 +41,16 @@ def normalize(name: str) -> str:
 def project(name: str) -> str:
     """Return the form of a distribution's name in which two spellings of one are equal (PEP 503)."""
     return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def current(distribution: str) -> str:
+    """Return the name that a distribution has now.
+
+    >>> current("trainstation"), current("trainstation-lion")
+    ('trainstation-optim', 'trainstation-lion')
+
+    """
+    return CORE if project(distribution) == FORMER else distribution
 
 
 def _pattern(pattern: str) -> str:
@@ -252,7 +265,7 @@ class Registry:
         """
         distribution, _, plain = normalize(name).rpartition("/")
         if distribution:
-            wanted = project(distribution)
+            wanted = project(current(distribution))
             entries = [entry for entry in self._by_name.get(plain, ()) if project(entry.distribution) == wanted]
         else:
             entries = self.meant(plain)
