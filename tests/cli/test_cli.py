@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 import trainstation as ts
+import trainstation_optim
 from trainstation.cli import main
 
 FIELDS = [field.name for field in dataclasses.fields(ts.OptimizerInfo)]
@@ -66,7 +67,7 @@ def test_the_command_is_installed():
         for point in importlib.metadata.distribution("trainstation-optim").entry_points
         if (point.group, point.name) == ("console_scripts", "trainstation")
     ]
-    assert script.load() is main
+    assert script.load() is trainstation_optim.main
 
 
 def test_list():
