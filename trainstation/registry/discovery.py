@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import pluggy
 
-from trainstation.errors import PluginWarning
+from trainstation.errors import PluginWarning, UnknownOptimizerError
 from trainstation.registry import builtin, hookspecs
+from trainstation.registry.first_party import unknown
 from trainstation.registry.installed import Installed, installed, named_in, search_path
 from trainstation.registry.names import CORE, Entry, OptimizerSpec, Registry, normalize, project
 from trainstation.registry.problem import Problem
@@ -212,7 +213,8 @@ class Plugins:
             self.scan()
             entry = self.registry.find(name)
         if entry is None:
-            error = self.registry.unknown(name)
+            left_out = [found.distribution for found in self._found if found.error or found.blocked]
+            error = UnknownOptimizerError(unknown(name, self.registry.known(), left_out))
             for found in self._found:
                 if found.error:
                     error.add_note(f"{found}\n{found.trace}")

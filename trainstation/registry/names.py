@@ -44,12 +44,7 @@ def project(name: str) -> str:
 
 
 def current(distribution: str) -> str:
-    """Return the name that a distribution has now.
-
-    >>> current("trainstation"), current("trainstation-lion")
-    ('trainstation-optim', 'trainstation-lion')
-
-    """
+    """Return the name that a distribution has now: ours had another."""
     return CORE if project(distribution) == FORMER else distribution
 
 
@@ -297,11 +292,6 @@ class Registry:
             and origin in (None, entry.origin)
         )
 
-    def unknown(self, name: str) -> UnknownOptimizerError:
-        """Return the error for a name that nothing has registered, with the nearest that something has."""
-        import difflib  # an error may take its time, the import of trainstation not
-
-        near = difflib.get_close_matches(normalize(name).rpartition("/")[2], list(self._by_name), n=3)
-        hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
-        msg = f"unknown optimizer {name!r}{hint} (`trainstation list` shows all)"
-        return UnknownOptimizerError(msg)
+    def known(self) -> list[str]:
+        """Return all plain names that mean something, aliases too."""
+        return list(self._by_name)
