@@ -15,6 +15,7 @@ import trainstation_optim
 OURS = {
     "trainstation/__init__.py": "OURS = True\n",
     "trainstation/cli/__init__.py": "import warnings\n\ndef main():\n    print('ours runs')\n\nwarnings.warn('look')\n",
+    "trainstation/__main__.py": (Path(ts.__file__).parent / "__main__.py").read_text(encoding="utf-8"),
     "trainstation/registry/__init__.py": "",
 }
 THEIRS = "raise SystemExit('the other package was imported')\n"
@@ -53,6 +54,23 @@ def refused(why):
 
 def test_it_runs_and_shows_a_warning_of_the_import_in_a_line(site):
     assert run(site) == (0, "ours runs\n", "UserWarning: look\n")
+
+
+def test_python_m_looks_too_where_the_other_package_lets_it_run(site):
+    code = (
+        f"import runpy, sys; sys.path.insert(0, {str(site)!r}); runpy.run_module('trainstation', run_name='__main__')"
+    )
+
+    def run_module():
+        done = subprocess.run([sys.executable, "-I", "-S", "-c", code], capture_output=True, text=True, check=False)
+        return done.returncode, done.stdout, done.stderr
+
+    init = site / "trainstation" / "__init__.py"
+    assert run_module() == (0, "ours runs\n", "UserWarning: look\n")
+    init.write_text("OURS = False\n", encoding="utf-8")
+    assert run_module() == refused(f"{init} is not ours")
+    init.unlink()
+    assert run_module() == refused(f"there is no {init}")
 
 
 def test_the_remedy_is_one_sentence_that_names_both_commands():
@@ -94,6 +112,17 @@ def test_a_clone_in_a_folder_where_python_looks_first(site, tmp_path_factory):
     for name, text in OURS.items():
         write(clone / name, text.replace("ours", "the clone"))
     assert run(clone, site)[:2] == (0, "the clone runs\n")
+
+
+def test_an_editable_installation(site, tmp_path_factory):
+    """RECORD has what was compiled; the package is the clone's, for its finder comes before all folders."""
+    clone = tmp_path_factory.mktemp("clone")
+    (site / "trainstation").rename(clone / "trainstation")
+    write(site / "trainstation" / "_kernels.abi3.so", "")
+    write(site / "trainstation_optim-1.0.dist-info" / "RECORD", "trainstation/_kernels.abi3.so,sha256=x,0\n")
+    assert run(clone, site)[:2] == (0, "ours runs\n")
+    write(site / "trainstation" / "__init__.py", THEIRS)  # the other project is installed, too
+    assert run(clone, site)[:2] == (0, "ours runs\n")
 
 
 @pytest.mark.parametrize("gone", ["RECORD", "METADATA"])
