@@ -28,6 +28,9 @@ def table() -> str:
             for label in list_optimizers(origin="plugin"):
                 entry = find_optimizer(label)
                 names[entry.distribution] += entry.names
+    if missing := sorted(name for name, some in names.items() if not some):
+        msg = f"no optimizer was found of {', '.join(missing)}"
+        raise click.ClickException(msg)
     return json.dumps({name: sorted(some) for name, some in names.items()}, indent=1, sort_keys=True) + "\n"
 
 

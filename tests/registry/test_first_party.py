@@ -17,6 +17,12 @@ CLONE = "in a clone of trainstation: pip install"
 LION = f"unknown optimizer {{!r}}: trainstation-lion brings it; {CLONE} ./plugins/trainstation-lion"
 
 
+@pytest.fixture(autouse=True)
+def every_plugin_may_be_loaded(monkeypatch):
+    for variable in ("TRAINSTATION_PLUGINS", "TRAINSTATION_BLOCK"):
+        monkeypatch.delenv(variable, raising=False)
+
+
 @pytest.fixture
 def bare(tmp_path):
     """Nothing is installed but what a test puts into `tmp_path / "site"`."""
@@ -32,6 +38,12 @@ def said(call, name):
 
 def test_the_table_is_up_to_date():
     assert TABLE.read_text(encoding="utf-8") == names.table(), "python -m benchmarks names writes it anew"
+
+
+def test_no_table_is_written_without_the_names_of_a_plugin(monkeypatch):
+    monkeypatch.setenv("TRAINSTATION_BLOCK", "trainstation-lion")
+    said = CliRunner().invoke(names.main)
+    assert (said.exit_code, said.stderr) == (1, "Error: no optimizer was found of trainstation-lion\n")
 
 
 def test_the_table_has_every_name_and_alias_of_every_plugin():
@@ -64,7 +76,10 @@ def test_an_alias_and_a_peer(bare):
     [
         ("lionn", "'lion' of trainstation-lion or 'clion' of trainstation-lion? (in a clone of trainstation: "),
         ("zoo/lion", "'lion' of trainstation-lion or 'clion' of trainstation-lion? (in a clone of trainstation: "),
-        ("adamm", "'adam' or 'adamw'? (`trainstation list` shows all)"),  # what is here is the likeliest
+        # What is here is likelier, unless the other is nearly right.
+        ("adamm", "'adam' or 'adamw'? (`trainstation list` shows all)"),
+        ("adma", "'adam' or 'adamw'? (`trainstation list` shows all)"),
+        ("adamaxx", "'adamax' of trainstation-classics or "),
     ],
 )
 def test_a_near_miss(bare, wrong, hint):

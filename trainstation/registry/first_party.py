@@ -14,6 +14,7 @@ from trainstation.registry.names import normalize, project
 __all__ = ["TABLE", "unknown"]
 
 TABLE = Path(__file__).with_name("first_party.json")
+SURE = 0.85  # so near that it is meant, though another is here: "adamaxx" means adamax, and "adma" adam
 
 
 def unknown(name: str, known: Sequence[str], left_out: Collection[str]) -> str:
@@ -36,9 +37,9 @@ def unknown(name: str, known: Sequence[str], left_out: Collection[str]) -> str:
     asked, _, plain = normalize(name).rpartition("/")
     if plain in absent and project(asked) in ("", absent[plain]):
         return f"unknown optimizer {name!r}: {absent[plain]} brings it; {_installation([absent[plain]])}"
-    near = difflib.get_close_matches(plain, [*known, *absent], n=3)
-    if near and near[0] in known:  # the likeliest; nothing has to be installed for it
-        near = difflib.get_close_matches(plain, known, n=3)
+    near = difflib.get_close_matches(plain, known)
+    if not near or difflib.get_close_matches(plain, absent, cutoff=SURE):
+        near = difflib.get_close_matches(plain, [*known, *absent])
     words = [f"{each!r} of {absent[each]}" if each in absent else repr(each) for each in near]
     hint = f"; did you mean {' or '.join(words)}?" if near else ""
     needed = sorted({absent[each] for each in near if each in absent})
