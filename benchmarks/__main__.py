@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from benchmarks import average, decayed, reference, rehash, startup, step, summary, targets, zero_grad
+from benchmarks import average, decayed, names, reference, rehash, startup, step, summary, targets, zero_grad
 from benchmarks.torch import steps as torch
 from benchmarks.training import train
 
@@ -14,7 +14,7 @@ def main() -> None:
     """Our own benchmarks; `trainstation bench` and `trainstation speed` are everyone's."""
 
 
-for module in (average, decayed, reference, rehash, startup, step, summary, targets, torch, train, zero_grad):
+for module in (average, decayed, names, reference, rehash, startup, step, summary, targets, torch, train, zero_grad):
     main.add_command(module.main)
 
 if __name__ == "__main__":

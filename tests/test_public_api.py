@@ -205,7 +205,7 @@ def test_without_the_compiled_module_one_sentence_names_the_command(tmp_path, hi
 
 
 def test_the_version_is_the_distributions():
-    assert importlib.metadata.version("trainstation") == ts.__version__
+    assert importlib.metadata.version("trainstation-optim") == ts.__version__
 
 
 def test_the_package_says_that_it_is_typed():

@@ -9,7 +9,9 @@
 """
 
 import sys
+import warnings
 from importlib import import_module
+from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +38,7 @@ from trainstation.optimizers.param_groups import param_groups_layer_decay, param
 from trainstation.random import manual_seed
 from trainstation.tensor import Tensor, tensor
 from trainstation.tensor.functions import cat, chunk, einsum, from_dlpack, grad, maximum, minimum, split, stack, where
+from trainstation.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from trainstation import schedulers, schedules
@@ -52,7 +55,10 @@ if TYPE_CHECKING:
         unregister_optimizer,
     )
 
-__version__ = "0.1.0"
+if Path(__file__).with_name("split_bregman.py").exists():  # PyPI's trainstation has it, and an __init__.py as we do
+    from trainstation_optim import REMEDY
+
+    warnings.warn(f"{Path(__file__).parent} holds another project, too: {REMEDY}", stacklevel=2)
 
 # Modules of former versions, in which pickles find what has moved; Tensor had parts of other names.
 _PARTS = ["Conversion", "Differentiable", "Elementary", "Indexed", "Interchange", "Methods", "Operators", "Reduced"]
@@ -91,7 +97,9 @@ if not TYPE_CHECKING:  # it would have type checkers take any name
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__} - {"TYPE_CHECKING", "Any", "ModuleType", "import_module", "sys"})
+    return sorted(
+        {*globals(), *__all__} - {"TYPE_CHECKING", "Any", "ModuleType", "Path", "import_module", "sys", "warnings"}
+    )
 
 
 __all__ = [

@@ -1,6 +1,6 @@
 """`python -m trainstation` is the command `trainstation`."""
 
-from trainstation.cli import main
+from trainstation_optim import main
 
 if __name__ == "__main__":
     main()

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, overload
 
-from trainstation.registry.lookup import find_optimizer, label_of, resolve
+from trainstation.registry.lookup import find_optimizer, label_of
 
 if TYPE_CHECKING:
     from trainstation.optimizers import Optimizer
@@ -35,7 +35,7 @@ def create_optimizer(name: str, params: Iterable[Any] | None = None, **hyper: An
         TypeError: the optimizer has no such hyper-parameter.
 
     """
-    entry = resolve(name)
+    entry = find_optimizer(name)
     kind = entry.load()
     if sys.modules.get("torch") is not None and params is not None:  # or there is no torch parameter
         params, is_torch = _look_at(params)

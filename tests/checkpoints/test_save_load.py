@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from safetensors.numpy import load_file
 
 import trainstation as ts
+from trainstation.checkpoints.naming import described
+from trainstation.testing import isolated_plugins
 
 # Those that are installed: here the built-in ones; .ci/run comes back with all plugins.
 FIRST_PARTY = [n for n in ts.list_optimizers() if "/" not in n and n not in ts.list_optimizers(tags=["peer"])]
@@ -196,6 +198,11 @@ def test_a_fresh_process_goes_on(path):
     assert out.stdout.strip() == b"".join(p.data.tobytes() for p in model.parameters()).hex()
 
 
+def test_an_optimizer_that_was_not_made_by_name_is_of_the_same_distribution():
+    with isolated_plugins():  # where no name was asked for
+        assert described(ts.optimizers.SGD()) == {"name": "sgd", "distribution": "trainstation-optim"}
+
+
 def test_the_file_is_one_of_safetensors(path):
     from safetensors import safe_open
 
@@ -208,7 +215,7 @@ def test_the_file_is_one_of_safetensors(path):
     assert {tag for name, tag in tags.items() if name.startswith("optimizer/")} == {"BF16"}
     assert {tag for name, tag in tags.items() if name.startswith("model/")} == {"F32"}
     said = document["optimizer"]
-    assert (document["format"], said["name"], said["distribution"]) == (1, "adamw", "trainstation")
+    assert (document["format"], said["name"], said["distribution"]) == (1, "adamw", "trainstation-optim")
     assert said["parameters"]["0.bias"] == {"shape": [6], "dtype": "float32"}
     assert [state["step"] for state in said["state"].values()] == [2] * 4
     ts.save(path, model=model)

@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 import trainstation as ts
+import trainstation_optim
 from trainstation.cli import main
 
 FIELDS = [field.name for field in dataclasses.fields(ts.OptimizerInfo)]
@@ -63,16 +64,16 @@ def test_python_m_is_the_command(tmp_path, arguments):
 def test_the_command_is_installed():
     [script] = [
         point
-        for point in importlib.metadata.distribution("trainstation").entry_points
+        for point in importlib.metadata.distribution("trainstation-optim").entry_points
         if (point.group, point.name) == ("console_scripts", "trainstation")
     ]
-    assert script.load() is main
+    assert script.load() is trainstation_optim.main
 
 
 def test_list():
     lines = invoke("list", "adam*", "--origin", "builtin").splitlines()
     assert [line.split()[0] for line in lines] == ["adam", "adamw"]
-    assert lines[1] == f"adamw  Adam with decoupled weight decay  [trainstation {ts.__version__}]"
+    assert lines[1] == f"adamw  Adam with decoupled weight decay  [trainstation-optim {ts.__version__}]"
     assert {line.split()[0] for line in invoke("list").splitlines()} >= {"adam", "adamw", "rmsprop", "sgd"}
     assert invoke("list", "no-such-*") == ""
 
@@ -101,7 +102,7 @@ def test_info():
 def test_info_as_json():
     info = json.loads(invoke("info", "trainstation/SGD", "--json"))
     assert list(info) == FIELDS
-    assert (info["name"], info["distribution"], info["version"]) == ("sgd", "trainstation", ts.__version__)
+    assert (info["name"], info["distribution"], info["version"]) == ("sgd", "trainstation-optim", ts.__version__)
     assert info["defaults"]["lr"] == 1e-3
 
 

@@ -68,7 +68,7 @@ def test_writes_a_whole_distribution_and_says_what_and_how_to_go_on(flags, files
 
     project = tomllib.loads(written["pyproject.toml"])["project"]
     assert project["name"] == "trainstation-my-adam"
-    assert project["dependencies"] == ["trainstation>=0.1"]
+    assert project["dependencies"] == ["trainstation-optim>=0.1"]
     assert project["entry-points"] == {"trainstation": {"my_adam": "trainstation_my_adam"}}
     assert "class MyAdam(Optimizer):" in written["src/trainstation_my_adam/my_adam.py"]
     assert "The authors of trainstation-my-adam" in written["LICENSE"]

@@ -60,15 +60,6 @@ class Shell:
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory):
-    """A wheel of trainstation, as a clone of it would be installed."""
-    folder = tmp_path_factory.mktemp("wheel")
-    subprocess.run([sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", folder, ROOT], check=True)
-    [path] = folder.glob("*.whl")
-    return path
-
-
-@pytest.fixture(scope="module")
 def shell(tmp_path_factory, wheel):
     """The shell after all of the tutorial."""
     shell = Shell(tmp_path_factory.mktemp("tutorial"), TRAINSTATION=str(wheel))

@@ -129,7 +129,7 @@ def test_a_builtins_name_never_scans(tmp_path):
         importlib.metadata.distributions = importlib.metadata.entry_points = forbidden
         importlib.metadata.Distribution.discover = forbidden
         import trainstation as ts
-        for name in ("adam", "AdamW", "trainstation/sgd", "rmsprop"):
+        for name in ("adam", "AdamW", "trainstation/sgd", "trainstation-optim/sgd", "rmsprop"):
             ts.create_optimizer(name)
             ts.get_optimizer(name)
         ts.register_optimizer(ts.optimizers.SGD, name="mine")
@@ -152,14 +152,16 @@ def test_a_plugin_cannot_change_what_a_builtins_name_means(tmp_path, fresh):
         for each in ("evil", "wicked")
     ]
     assert states() == {"evil": "conflicting", "wicked": "conflicting"}
-    assert ts.get_optimizer("adam") is ts.get_optimizer("trainstation/adam") is ts.optimizers.Adam
-    assert ts.optimizer_info("Adam").distribution == "trainstation"
+    for name in ("adam", "trainstation-optim/adam", "trainstation/adam"):  # the last one is the former name
+        assert ts.get_optimizer(name) is ts.optimizers.Adam
+    assert ts.optimizer_info("Adam").distribution == "trainstation-optim"
     assert ts.optimizer_info("evil/adam").distribution == "evil"
     assert ts.get_optimizer("wicked/adam") is not ts.optimizers.Adam
 
 
-def test_our_own_entry_point_is_not_registered_twice(tmp_path, fresh):
-    fakes.distribution(tmp_path, "trainstation", "9.9", points={"builtin": "trainstation.registry.builtin"})
+@pytest.mark.parametrize("name", ["trainstation-optim", "Trainstation_Optim", "trainstation", "TrainStation"])
+def test_our_own_entry_point_is_not_registered_twice_nor_that_of_a_former_version(tmp_path, fresh, name):
+    fakes.distribution(tmp_path, name, "9.9", points={"builtin": "trainstation.registry.builtin"})
     assert ts.list_optimizers() == ["adam", "adamw", "rmsprop", "sgd"]
     assert ts.list_optimizers(origin="plugin") == []
     assert states() == {}
@@ -167,12 +169,22 @@ def test_our_own_entry_point_is_not_registered_twice(tmp_path, fresh):
 
 def test_our_own_entry_point_names_the_builtins():
     [point] = [
-        point for point in importlib.metadata.distribution("trainstation").entry_points if point.group == "trainstation"
+        point
+        for point in importlib.metadata.distribution("trainstation-optim").entry_points
+        if point.group == "trainstation"
     ]
     assert [spec.name for spec in point.load().trainstation_optimizers()] == ["adam", "adamw", "sgd", "rmsprop"]
 
 
 # Several distributions
+
+
+def test_another_distribution_of_our_former_name_is_no_plugin(tmp_path, fresh):
+    fakes.good(tmp_path, "trainstation", "lynx", "foreign_module")
+    assert ts.list_optimizers(origin="plugin") == []
+    assert "foreign_module" not in sys.modules
+    with pytest.raises(ts.UnknownOptimizerError):
+        ts.get_optimizer("trainstation/lynx")
 
 
 def test_two_plugins_with_one_name_are_both_listed_and_chosen_by_distribution(tmp_path, fresh):

@@ -185,11 +185,12 @@ def test_finds_plain_names_aliases_and_qualified_names():
 
 @pytest.mark.parametrize("builtin_first", [True, False])
 def test_a_builtins_plain_name_always_is_the_builtin(builtin_first):
-    ours, theirs = entry("adam", "trainstation", "builtin"), entry("adam", "evil")
+    ours, theirs = entry("adam", "trainstation-optim", "builtin"), entry("adam", "evil")
     alias = entry("good", "other", aliases=("adam",))
     found = registry(*([ours, theirs, alias] if builtin_first else [theirs, alias, ours]))
     assert found.find("Adam") is ours
-    assert found.find("trainstation/adam") is ours
+    for name in ("trainstation-optim/adam", "trainstation/adam", "Trainstation/Good"):
+        assert found.find(name) is (ours if name.endswith("adam") else None)
     assert found.find("evil/adam") is theirs
     assert found.names() == ["adam", "evil/adam", "good"]
 
@@ -208,7 +209,7 @@ def test_every_listed_name_means_its_own_optimizer():
         entry("lion", "one"),
         entry("lion", "two"),
         entry("adam", "evil"),
-        entry("adam", "trainstation", "builtin"),
+        entry("adam", "trainstation-optim", "builtin"),
     ]
     found = registry(*entries)
     assert found.names() == ["adam", "evil/adam", "one/lion", "two/lion"]
@@ -231,7 +232,7 @@ ZOO = [
     entry("lion", "zoo", tags=("cat", "big")),
     entry("lynx", "zoo", tags=("cat",)),
     entry("li-ly", "field", tags=("flower",), origin="script"),
-    entry("sgd", "trainstation", "builtin"),
+    entry("sgd", "trainstation-optim", "builtin"),
 ]
 
 
@@ -415,7 +416,7 @@ def test_info_of_a_builtin():
         tags=("adaptive", "momentum"),
         paper="https://arxiv.org/abs/1711.05101",
         rule="adamw",
-        distribution="trainstation",
+        distribution="trainstation-optim",
         version=ts.__version__,
         module="trainstation.optimizers.adam",
         file=ts.optimizers.adam.__file__,

@@ -43,7 +43,7 @@ def every_kind():
     failed = {"status": "error", "reason": "ValueError: no", "final": None, "steps_to_target": None}
     made.trials.append(replace(made.trials[-1], seed=3, run_id="failed", points=[], **failed))
     made.diagnostics = [
-        Diagnostic(env.env_id, "saddle", name, "trainstation", "1", status, "", 0.01, 0.1, 0.2)
+        Diagnostic(env.env_id, "saddle", name, "trainstation-optim", "1", status, "", 0.01, 0.1, 0.2)
         for name, status in zip(NAMES, ("default", "tuned", "fail", "error"), strict=True)
     ]
     made.paths = [walk(name, LANDSCAPES["rosenbrock"], env.env_id) for name in ("adam", "sgd")]

@@ -13,7 +13,7 @@ def trial(problem, optimizer, seed, steps, *, track="default", secs=None, **opti
     known = {
         "run_id": "",
         "env_id": "here",
-        "distribution": "trainstation",
+        "distribution": "trainstation-optim",
         "version": "1",
         "hparams": {"lr": 0.1},
         "schedule": "cosine",

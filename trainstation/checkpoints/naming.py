@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from trainstation.errors import CheckpointError
 from trainstation.optimizers.groups import describe
 from trainstation.registry.lookup import entry_of
+from trainstation.registry.names import current
 
 if TYPE_CHECKING:
     from trainstation.nn import Module
@@ -62,4 +63,4 @@ def described(optimizer: Optimizer) -> dict[str, Any]:
     if entry is not None:
         return {"name": entry.spec.name, "distribution": entry.distribution}
     package = kind.__module__.partition(".")[0]
-    return {"name": kind.__qualname__.lower(), "distribution": package.replace("_", "-")}
+    return {"name": kind.__qualname__.lower(), "distribution": current(package.replace("_", "-"))}

@@ -16,7 +16,7 @@ from trainstation.checkpoints.trees import pack
 from trainstation.errors import CheckpointError
 from trainstation.optimizers import Optimizer
 from trainstation.optimizers.state_dicts import settings_of
-from trainstation.registry.installed import core_version
+from trainstation.version import __version__
 
 if TYPE_CHECKING:
     from trainstation.nn import Module
@@ -54,7 +54,7 @@ def save(
 
     """
     arrays: dict[str, Array] = {}
-    document: dict[str, Any] = {"format": FORMAT, "version": core_version()}
+    document: dict[str, Any] = {"format": FORMAT, "version": __version__}
     with nullcontext() if optimizer is None else optimizer.hold_steps():
         try:
             if model is not None:

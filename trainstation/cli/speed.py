@@ -95,7 +95,7 @@ def race(
     with output(as_json) as stdout:
         chosen = names or family("adam")
         if len(chosen) == 1 and not names:
-            click.echo("No peers: in a clone of trainstation, pip install -e plugins/trainstation-peers", err=True)
+            click.echo("No peers; in a clone of trainstation: pip install ./plugins/trainstation-peers", err=True)
         for name in chosen:
             look_up(name.partition(":")[0])
         shown = Output(stem(out, "speed"), stdout if as_json else None)

@@ -15,11 +15,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import pluggy
 
-from trainstation.errors import PluginWarning
+from trainstation.errors import PluginWarning, UnknownOptimizerError
 from trainstation.registry import builtin, hookspecs
-from trainstation.registry.installed import CORE, Installed, installed, named_in, search_path
-from trainstation.registry.names import Entry, OptimizerSpec, Registry, normalize, project
+from trainstation.registry.first_party import unknown
+from trainstation.registry.installed import Installed, installed, named_in, search_path
+from trainstation.registry.names import CORE, Entry, OptimizerSpec, Registry, normalize, project
 from trainstation.registry.problem import Problem
+from trainstation.version import __version__
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -87,7 +89,7 @@ class Plugins:
         self._manager.add_hookspecs(hookspecs)
         self._lock = threading.RLock()
         self._scanned = self._scanning = False
-        self._register(builtin, "builtin", CORE, "", "builtin")
+        self._register(builtin, "builtin", CORE, __version__, "builtin")
 
     def _register(self, plugin: object, name: str, distribution: str, version: str, origin: str) -> tuple[Entry, ...]:
         """Register a plugin with pluggy, and enter all that its hook returns; or leave no trace of it."""
@@ -211,7 +213,8 @@ class Plugins:
             self.scan()
             entry = self.registry.find(name)
         if entry is None:
-            error = self.registry.unknown(name)
+            left_out = [found.distribution for found in self._found if found.error or found.blocked]
+            error = UnknownOptimizerError(unknown(name, self.registry.known(), left_out))
             for found in self._found:
                 if found.error:
                     error.add_note(f"{found}\n{found.trace}")

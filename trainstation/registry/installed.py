@@ -11,14 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from trainstation.registry.names import project
+from trainstation.registry.names import CORE, FORMER, project
 
 if TYPE_CHECKING:
     from importlib.metadata import Distribution, EntryPoint
 
-__all__ = ["CORE", "Installed", "core_version", "installed", "named_in", "search_path"]
-
-CORE = "trainstation"
+__all__ = ["Installed", "installed", "named_in", "search_path"]
 
 
 def named_in(variable: str) -> frozenset[str] | None:
@@ -61,10 +59,13 @@ class Installed:
 
 
 def installed(paths: Sequence[str]) -> Iterator[Installed]:
-    """Yield each installed distribution but our own once: the one that Python would import."""
+    """Yield each installed distribution but our own once: the one that Python would import.
+
+    One of our former name is another project, or a former version of ours: it has no plugin either.
+    """
     from importlib.metadata import distributions
 
-    seen = {CORE}
+    seen = {CORE, FORMER}
     for distribution in distributions(path=list(paths)):
         try:
             text = distribution.read_text("METADATA") or distribution.read_text("PKG-INFO") or ""
@@ -75,13 +76,3 @@ def installed(paths: Sequence[str]) -> Iterator[Installed]:
         if name and project(name[1]) not in seen:
             seen.add(project(name[1]))
             yield Installed(name[1], version[1] if version else "", distribution)
-
-
-def core_version() -> str:
-    """Return our own version; "" if we are not installed."""
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        return version(CORE)
-    except PackageNotFoundError:
-        return ""

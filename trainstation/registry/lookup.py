@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from trainstation.errors import DuplicateOptimizerError
 from trainstation.registry.discovery import PluginInfo, Plugins
-from trainstation.registry.installed import CORE, core_version
-from trainstation.registry.names import Entry, OptimizerInfo, OptimizerSpec
+from trainstation.registry.names import CORE, Entry, OptimizerInfo, OptimizerSpec
 from trainstation.registry.problem import Problem
 from trainstation.registry.spaces import Space
 
@@ -28,7 +27,6 @@ __all__ = [
     "list_problems",
     "optimizer_info",
     "register_optimizer",
-    "resolve",
     "unregister_optimizer",
 ]
 
@@ -46,7 +44,7 @@ def get_optimizer(name: str) -> type[Optimizer]:
         DuplicateOptimizerError: several plugins have.
 
     """
-    return resolve(name).load()
+    return find_optimizer(name).load()
 
 
 def list_optimizers(
@@ -94,20 +92,12 @@ def find_optimizer(name: str) -> Entry:
         UnknownOptimizerError, DuplicateOptimizerError: see `get_optimizer`.
 
     """
-    entry = resolve(name)
-    if entry.origin == "builtin" and not entry.version:
-        entry.version = core_version()
-    return entry
+    return _plugins.find(name)
 
 
 def label_of(name: str) -> str:
     """Return the one spelling of a name under which `list_optimizers` lists its optimizer."""
-    return _plugins.registry.label(resolve(name))
-
-
-def resolve(name: str) -> Entry:
-    """Return the entry that a name means; that of a built-in may not know its version yet, which takes a while."""
-    return _plugins.find(name)
+    return _plugins.registry.label(find_optimizer(name))
 
 
 @contextmanager

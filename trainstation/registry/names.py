@@ -15,7 +15,10 @@ from trainstation.errors import DuplicateOptimizerError, UnknownOptimizerError
 from trainstation.kernels import find_rule
 from trainstation.registry.spaces import Side, Space, around, checked
 
-__all__ = ["Entry", "OptimizerInfo", "OptimizerSpec", "Registry", "normalize", "project"]
+__all__ = ["CORE", "FORMER", "Entry", "OptimizerInfo", "OptimizerSpec", "Registry", "current", "normalize", "project"]
+
+CORE = "trainstation-optim"  # our own distribution
+FORMER = "trainstation"  # what it was called before; on PyPI that is another project
 
 NAME = re.compile(r"[a-z0-9_.]+")
 TARGET = re.compile(r"[\w.]+:\w+")
@@ -38,6 +41,11 @@ def normalize(name: str) -> str:
 def project(name: str) -> str:
     """Return the form of a distribution's name in which two spellings of one are equal (PEP 503)."""
     return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def current(distribution: str) -> str:
+    """Return the name that a distribution has now: ours had another."""
+    return CORE if project(distribution) == FORMER else distribution
 
 
 def _pattern(pattern: str) -> str:
@@ -252,7 +260,7 @@ class Registry:
         """
         distribution, _, plain = normalize(name).rpartition("/")
         if distribution:
-            wanted = project(distribution)
+            wanted = project(current(distribution))
             entries = [entry for entry in self._by_name.get(plain, ()) if project(entry.distribution) == wanted]
         else:
             entries = self.meant(plain)
@@ -284,11 +292,6 @@ class Registry:
             and origin in (None, entry.origin)
         )
 
-    def unknown(self, name: str) -> UnknownOptimizerError:
-        """Return the error for a name that nothing has registered, with the nearest that something has."""
-        import difflib  # an error may take its time, the import of trainstation not
-
-        near = difflib.get_close_matches(normalize(name).rpartition("/")[2], list(self._by_name), n=3)
-        hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
-        msg = f"unknown optimizer {name!r}{hint} (`trainstation list` shows all)"
-        return UnknownOptimizerError(msg)
+    def known(self) -> list[str]:
+        """Return all plain names that mean something, aliases too."""
+        return list(self._by_name)

@@ -99,7 +99,8 @@ def test_a_row_says_with_which_rate_it_passed_or_how_far_it_was_from_passing():
     assert (sgd["nan_gradient"].status, sgd["nan_gradient"].lr) == ("tuned", 0.03162)  # the nearest that passes
     assert sgd["heavy_tailed"].reason.endswith(" of the way is left, in the worst element; 0.35 passes")
     row = sgd["ill_conditioned"]
-    assert (row.env_id, row.optimizer, row.distribution, row.version) == ("env", "sgd", "trainstation", ts.__version__)
+    assert (row.env_id, row.optimizer) == ("env", "sgd")
+    assert (row.distribution, row.version) == ("trainstation-optim", ts.__version__)
     assert row.limit == DIAGNOSTICS["ill_conditioned"].limit
 
 

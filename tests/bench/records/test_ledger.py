@@ -9,7 +9,7 @@ from trainstation.bench.stats import Interval
 
 ROWS = [
     rows.Run("bench-1", {"seeds": 2}, finished=False),
-    rows.Diagnostic("env", "plateau", "adam", "trainstation", "1", "default", "", 0.1, 0.5, 1.0),
+    rows.Diagnostic("env", "plateau", "adam", "trainstation-optim", "1", "default", "", 0.1, 0.5, 1.0),
     rows.Path("env", "beale", "adam", 0.1, [0.0, 1.0], [2.0, 3.0], 0.5),
     rows.Speed("speed-1", "env", "step", "adam", "done", samples_ns=[1.0, 2.0], speedup=Interval(1.0, 2.0, 3.0)),
 ]
@@ -74,6 +74,18 @@ def test_what_is_no_row_is_named_with_its_place(tmp_path, line):
     number = len(path.read_text(encoding="utf-8").splitlines())
     with pytest.raises(ValueError, match=rf"a\.jsonl, line {number} is no row: "):
         Ledger.read(path)
+
+
+def test_rows_that_name_our_former_distribution_count_as_todays(tmp_path):
+    of_lion = rows.Diagnostic("env", "plateau", "lion", "trainstation-lion", "1", "default", "", 0.1, 0.5, 1.0)
+    _, trial, _ = write(tmp_path / "a.jsonl", of_lion)
+    text = (tmp_path / "a.jsonl").read_text(encoding="utf-8")
+    former = text.replace('"distribution": "trainstation-optim"', '"distribution": "trainstation"')
+    assert former != text
+    (tmp_path / "a.jsonl").write_text(former, encoding="utf-8")
+    ledger = Ledger.read(tmp_path)
+    assert [each.distribution for each in ledger.trials] == [trial.distribution] == ["trainstation-optim"]
+    assert [each.distribution for each in ledger.diagnostics] == ["trainstation-optim", "trainstation-lion"]
 
 
 def test_fields_of_a_later_version_are_left_out(tmp_path):

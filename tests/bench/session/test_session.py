@@ -99,7 +99,7 @@ def test_a_plugin_runs_beside_the_builtins_and_by_name(tmp_path):
     assert done.returncode == 0
     trials = kind(rows_in(tmp_path / OUT), "trial")
     assert [(row["optimizer"], row["distribution"], row["version"]) for row in trials] == [
-        ("adam", "trainstation", ts.__version__),
+        ("adam", "trainstation-optim", ts.__version__),
         ("tiger", "trainstation-tiger", "2.5"),
     ]
     assert "trainstation-tiger 2.5" in done.stdout
@@ -120,7 +120,7 @@ def test_two_plugins_with_one_name_and_a_broken_one_are_all_in_the_rows(tmp_path
     assert list(trials)[:4] == BUILTINS
     assert {"evil/adam", "one-lion/lion", "two-lion/lion", "lazy"} <= set(trials)
     assert {name: trials[name]["distribution"] for name in ("adam", "evil/adam", "two-lion/lion")} == {
-        "adam": "trainstation",
+        "adam": "trainstation-optim",
         "evil/adam": "evil",
         "two-lion/lion": "two-lion",
     }

@@ -316,7 +316,7 @@ def test_a_run_has_a_row_of_each_on_each_case(tmp_path, register):
         assert 0 < row["max_err"] < 1e-5
         assert row["first_ns"] > 0
     adam, slow, other, option = steps[:4]
-    assert (adam["peer_version"], adam["distribution"]) == (ts.__version__, "trainstation")
+    assert (adam["peer_version"], adam["distribution"]) == (ts.__version__, "trainstation-optim")
     assert (adam["is_peer"], adam["kernel"], adam["hparams"]) == (False, ts.kernels.isa(), {})
     assert (other["peer_version"], other["is_peer"], other["own_threads"]) == ("9.9", True, True)
     assert option["hparams"] == {"lr": 0.5}

@@ -11,6 +11,7 @@ from typing import Any
 
 from trainstation.bench.records import rows
 from trainstation.bench.stats import Interval
+from trainstation.registry.names import current
 
 __all__ = ["Ledger"]
 
@@ -84,7 +85,10 @@ def _row(line: str, path: Path, number: int) -> rows.Row:
         found = json.loads(line)
         kind = KINDS[found["kind"] if found["schema"] == rows.SCHEMA else found["schema"]]
         known = {each.name for each in fields(kind)}
-        made: rows.Row = kind(**{name: value for name, value in found.items() if name in known})
+        values = {name: value for name, value in found.items() if name in known}
+        if "distribution" in values:  # rows of before say "trainstation" for ours
+            values["distribution"] = current(values["distribution"])
+        made: rows.Row = kind(**values)
         if isinstance(made, rows.Speed) and made.speedup is not None:
             object.__setattr__(made, "speedup", Interval(*made.speedup))
     except (ValueError, KeyError, TypeError) as error:
