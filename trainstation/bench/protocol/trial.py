@@ -36,7 +36,7 @@ Progress = Callable[[float, float | None], None]
 
 @dataclass(frozen=True)
 class Job:
-    """One trial to be: it ends after `steps`, after `epochs`, or after `seconds` of wall clock, evaluations included.
+    """One trial to be: it ends after `steps` or after `epochs`.
 
     Attributes:
         problem: its name.
@@ -45,7 +45,7 @@ class Job:
         seed: for first weights, the order of the data and noise.
         trial: the number of the point of the search box, in the track "tuning".
         hyper: hyper-parameters that are not the registry's.
-        schedule: of the learning rate: one of `SCHEDULES`, which all but "constant" need `steps` or `epochs`.
+        schedule: of the learning rate: one of `SCHEDULES`.
 
     """
 
@@ -58,7 +58,6 @@ class Job:
     schedule: str = "constant"
     steps: int | None = None
     epochs: int | None = None
-    seconds: float | None = None
 
 
 def run_trial(
@@ -120,14 +119,13 @@ class _Run:
         self.schedule = schedule_of(self.entry, job.schedule)
 
     def train(self) -> str:
-        """Train until the steps or the time are over; return the status."""
+        """Train until the steps are over; return the status."""
         self.hparams = {**self.entry.info().defaults, **self.job.hyper}
         self.code_hash = code_hash(self.entry.load())
         task = self.problem.start(seed_of(self.problem.name, self.job.seed))
         parameters = task.parameters()
         self.optimizer = create_optimizer(self.name, parameters, **self.job.hyper)
         rates, base = SCHEDULES[self.schedule](self.limit), self.optimizer.learning_rate()
-        begin = time.perf_counter()
         self._evaluate(task, [])
         due, done, losses = self._due(), 0.0, list[float]()
         while done < 1:
@@ -136,7 +134,7 @@ class _Run:
                 losses.append(self._step(task, batch, rate))
                 if not math.isfinite(losses[-1]):
                     return "diverged"
-                done = self._done(time.perf_counter() - begin)
+                done = self.steps / self.limit
                 self.progress(done, self.best)
                 if done >= 1 or self.steps >= due:
                     self._evaluate(task, losses)
@@ -154,11 +152,6 @@ class _Run:
             return math.ceil((self.steps * GRID // self.job.steps + 1) * self.job.steps / GRID)
         epoch = self.problem.steps_per_epoch
         return max(self.steps + epoch, math.ceil(self.steps * SPREAD / epoch) * epoch)
-
-    def _done(self, spent: float) -> float:
-        """Return how much of the trial is over: of its steps, and of its time."""
-        by_steps = self.steps / self.limit if self.limit else 0.0
-        return max(by_steps, spent / self.job.seconds if self.job.seconds else 0.0)
 
     def _step(self, task: Any, batch: Any, rate: float | None) -> float:
         """Take one step; the clock is the processor's, so that neighbours do not count."""
