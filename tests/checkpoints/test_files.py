@@ -374,15 +374,21 @@ KILLED = """if True:
     last = changed = 0
     parent = os.getpid()
     for round in range(count):
+        saved, told = os.pipe()
         child = os.fork()
         if child == 0:
             while os.getppid() == parent:  # it may be killed itself
                 last += 1
                 ts.save(path, extra={"n": last, "a": np.full(100_000, float(last))})
+                os.write(told, b".")
             os._exit(0)
+        if round % 2:  # however busy the machine is, there is then something to kill
+            os.read(saved, 1)
         time.sleep(random.uniform(0, 0.03))
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
+        os.close(saved)
+        os.close(told)
         found = ts.load(path)
         assert (found["a"] == found["n"]).all() and found["n"] >= last, (found["n"], last)
         changed += found["n"] > last
@@ -396,7 +402,7 @@ def killed(path, count):
     run = subprocess.run(
         [sys.executable, "-c", KILLED, path, str(count)], stdout=subprocess.PIPE, text=True, check=True, timeout=300
     )
-    assert int(run.stdout) > count / 4  # there was something to kill
+    assert int(run.stdout) >= count // 2
 
 
 def test_killed_at_any_moment_the_file_is_the_old_or_the_new(path):
