@@ -24,7 +24,7 @@ from trainstation.registry.lookup import find_optimizer
 __all__ = ["Minute"]
 
 BUDGET = 60.0  # seconds
-RESERVE = 7.0  # of them for starting up, for the tables and for the picture
+RESERVE = 4.0  # of them for the tables and for the picture
 POINTS = range(6, 2, -1)  # of a search box that are tried: the most, else fewer
 LEAST, MOST = 2, 20  # seeds: with two on each of three problems a difference can be told from chance
 GOOD = 3  # seeds for which a longer search leaves time
