@@ -3,14 +3,20 @@
 import os
 
 import pytest
+from hypothesis import settings
 
 import trainstation as ts
 from trainstation import kernels
 
 
 def pytest_configure():
-    """Let processes that test side by side (pytest-xdist) not wait for one another's BLAS, whose threads spin."""
+    """Let processes that test side by side (pytest-xdist) not wait for one another's BLAS, whose threads spin.
+
+    And let no drawn example have a deadline: a busy machine must pass.
+    """
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    settings.register_profile("no deadline", deadline=None)
+    settings.load_profile("no deadline")
 
 
 @pytest.fixture

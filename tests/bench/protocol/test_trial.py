@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from toys import QUADRATIC, Quadratic, trial_of
 
@@ -43,6 +43,7 @@ def test_many_epochs_are_evaluated_ever_less_often():
     assert all(later <= max(step + 5, 1.1 * step + 5) for step, later in itertools.pairwise(steps))
 
 
+@settings(deadline=None)
 @given(st.integers(1, 300))
 def test_a_budget_of_steps_is_evaluated_on_a_grid_of_fifty(budget):
     _, points, _ = trial_of("sgd", epochs=None, steps=budget)

@@ -314,13 +314,14 @@ def test_quiet_shows_the_result_only(tmp_path):
     assert len(kind(rows, "trial")) == 1
 
 
-def test_what_did_not_fit_is_listed_with_its_command_and_so_is_a_firm_answer(tmp_path, monkeypatch, capsys):
+def test_what_did_not_fit_is_listed_with_its_command_and_so_is_a_firm_answer(tmp_path, monkeypatch, capsys, register):
+    register(ts.optimizers.SGD, "mine")
     monkeypatch.setattr(minute, "BUDGET", 0.0)
-    plan = Minute("smoke", ("known",), 0, 0, "cosine", names=("lion", "sgd", "adam"), begin=time.perf_counter())
+    plan = Minute("smoke", ("known",), 0, 0, "cosine", names=("mine", "sgd", "adam"), begin=time.perf_counter())
     out = Output(tmp_path / "stem", None)
     Session(out, plan, [find_problems()["quadratic"]], 1, options=["--quiet", "--seeds", "2", "--out", "a b"]).run()
     said = capsys.readouterr().out
-    assert "Did not fit into the minute; run with: trainstation bench lion --quiet --seeds 2 --out 'a b'\n" in said
+    assert "Did not fit into the minute; run with: trainstation bench mine --quiet --seeds 2 --out 'a b'\n" in said
     assert "For a firm answer: trainstation bench sgd adam --profile standard --jobs 2 --out 'a b'\n" in said
 
 
