@@ -16,7 +16,7 @@ MODULES = sorted(
     if not module.name.endswith(("_kernels", "__main__"))
     and not any(part in module.name for part in (".data", ".interop.torch"))  # the latter needs torch
 )
-# API.md, of what stands so far
+# What users and authors may rely on
 PROMISED = {
     "trainstation": """
         tensor Tensor GradTrack no_grad enable_grad set_grad_enabled is_grad_enabled NoGradTrack manual_seed nn

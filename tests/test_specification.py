@@ -1,7 +1,7 @@
 """The trait `Optimizer` of the Rust crate Train Station, section by section, in Python.
 
 One class for each section of its page, in the page's order and under its headings. Where the crate and PyTorch differ,
-PyTorch wins; API.md says so row by row.
+PyTorch wins.
 """
 
 import inspect

@@ -14,7 +14,7 @@ from trainstation.bench.protocol.plan import PROFILES
 from trainstation.bench.protocol.provenance import code_hash, problem_version
 from trainstation.bench.protocol.trial import Job, run_trial
 from trainstation.bench.records.ledger import Ledger
-from trainstation.bench.records.reference import reference
+from trainstation.bench.records.packaged import packaged
 from trainstation.bench.verdicts.cells import cells
 from trainstation.bench.verdicts.claims import versus
 from trainstation.bench.verdicts.score import standings
@@ -68,26 +68,26 @@ def test_the_rows_are_of_the_code_as_it_is():
 def test_the_packaged_results_are_of_these_rows():
     rows = {(t.problem, t.optimizer, t.seed): t for t in trials() if t.track == "tuned"}
     searched = Counter((t.problem, t.optimizer) for t in trials() if t.track == "tuning")
-    packaged = reference()
-    assert {(t.problem, t.optimizer, t.seed) for t in packaged.trials} == {key for key in rows if key[1] != BROKEN}
+    results = packaged()
+    assert {(t.problem, t.optimizer, t.seed) for t in results.trials} == {key for key in rows if key[1] != BROKEN}
     same = ("distribution", "version", "steps_to_target", "max_steps", "target", "metric", "lower_is_better", "track")
-    for trial in packaged.trials:
+    for trial in results.trials:
         row = rows[trial.problem, trial.optimizer, trial.seed]
         assert [getattr(trial, name) for name in same] == [getattr(row, name) for name in same]
         assert trial.problem_version == row.problem_version
         assert trial.secs_to_target == (None if row.secs_to_target is None else float(f"{row.secs_to_target:.3g}"))
-        settings = packaged.settings(trial.problem, trial.optimizer, trial.distribution)
+        settings = results.settings(trial.problem, trial.optimizer, trial.distribution)
         assert settings.hyper.items() <= row.hparams.items()
         assert settings.searched == trial.searched == searched[trial.problem, trial.optimizer]
     env = ledger().envs[-1]
-    assert str(packaged) == f"Packaged results, measured on {env.cpu_model} ({env.started_at[:10]})"
+    assert str(results) == f"Packaged results, measured on {env.cpu_model} ({env.started_at[:10]})"
 
 
 def test_the_packaged_results_rank_as_the_rows_do():
-    packaged = {each.optimizer: each for each in standings(cells(reference().trials), "tuned")}
+    results = {each.optimizer: each for each in standings(cells(packaged().trials), "tuned")}
     rows = of("tuned")
-    assert set(packaged) == set(rows) - {BROKEN}
-    for name, each in packaged.items():
+    assert set(results) == set(rows) - {BROKEN}
+    for name, each in results.items():
         assert (each.solved, each.verdict_steps) == (rows[name].solved, rows[name].verdict_steps)
         assert each.speedup_steps == rows[name].speedup_steps
 

@@ -354,7 +354,7 @@ def test_the_leaderboard_is_shown_without_running_anything(tmp_path):
     for name in ("soap", "lion", "adamw", "rprop"):  # none of the plugins is installed here
         assert any(line.split()[:1] == [name] for line in done.stdout.splitlines())
     assert "Packaged results, measured on " in done.stdout
-    assert list(tmp_path.iterdir()) == [] or not (tmp_path / "trainstation-bench").exists()
+    assert not (tmp_path / "trainstation-bench").exists()
     listed = json.loads(fakes.command(tmp_path, "leaderboard", "--json").stdout)
     assert len(listed) == 26
     assert {"optimizer", "score_steps", "verdict_steps", "speedup_steps", "n"} <= set(listed[0])

@@ -169,6 +169,7 @@ def _run(asked: Asked, plan: Plan) -> Session:
         begun = None if asked.fresh else unfinished(out, asked_for(plan, problems))
         if isinstance(plan, Minute):  # begins anew each time, but for one that was interrupted
             known = begun.ledger if begun else None
+            plan = plan.begun(problems, known.trials) if known else plan
         else:
             known = None if asked.fresh else known_rows(out)
         place = begun.stem if begun else stem(out, "bench")

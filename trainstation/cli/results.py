@@ -1,4 +1,4 @@
-"""The commands that read rows, `trainstation report | compare`, and `problems`."""
+"""The commands that read rows, `trainstation report | compare`, or the packaged ones, `leaderboard`; and `problems`."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
 from trainstation.bench import command_line
 from trainstation.cli.common import Failure, as_json, needs_the_extra, out_folder, output
@@ -39,6 +40,9 @@ def report(out: Path, figures: Path | None, kind: str) -> None:
     from trainstation.bench.report import page
     from trainstation.bench.words import counted
 
+    if figures is None and click.get_current_context().get_parameter_source("kind") is ParameterSource.COMMANDLINE:
+        text = "--format is of the figures; name a folder for them: --figures DIR"
+        raise Failure(text)
     ledger = _ledger(out)
     path = out / "report.html"
     with _writing(path):
@@ -84,17 +88,18 @@ def leaderboard(as_json: bool) -> None:
     """Show the results that are in the package: all first-party optimizers, tuned. Nothing is run."""
     needs_the_extra("leaderboard")
     from trainstation.bench.records.output import console_of
-    from trainstation.bench.records.reference import reference
+    from trainstation.bench.records.packaged import packaged
     from trainstation.bench.report import summary
     from trainstation.bench.verdicts.cells import cells
     from trainstation.bench.verdicts.score import standings
 
-    known = reference()
+    known = packaged()
     found = standings(cells(known.trials), known.track)
     if as_json:
         click.echo(json.dumps(jsonable(found), allow_nan=False))
         return
-    console_of().print(summary.leaderboard(found, known.track))
+    console = console_of()
+    console.print(summary.leaderboard(found, known.track, console.width))
     for sentence in summary.sentences({known.track: found}):
         click.echo(sentence)
     click.echo(f"{known}. Two of them: trainstation compare A B; yours: trainstation bench NAME")
@@ -115,7 +120,7 @@ def compare(a: str, b: str, track: str | None, out: Path, as_json: bool) -> None
     samples within the two runs, and how two processes lie in memory may differ by more.
     """
     needs_the_extra("compare")
-    from trainstation.bench.records.reference import reference
+    from trainstation.bench.records.packaged import packaged
     from trainstation.bench.verdicts.cells import cells
     from trainstation.bench.verdicts.claims import versus
 
@@ -126,8 +131,11 @@ def compare(a: str, b: str, track: str | None, out: Path, as_json: bool) -> None
         here = _read(out).trials
     except (OSError, ValueError) as error:
         here, unreadable = [], error
+    ours = [trial for trial in packaged().trials if _distribution(trial.optimizer) in ("", trial.distribution)]
+    if unreadable is not None and set(names) <= {*(trial.optimizer for trial in ours), *list_optimizers()}:
+        raise Failure(str(unreadable)) from unreadable
     tracks = TRACKS if track is None else (track,)
-    for trials, source in ((here, ""), (reference().trials, str(reference()))):
+    for trials, source in ((here, ""), (ours, str(packaged()))):
         for each in tracks:
             if set(names) <= {trial.optimizer for trial in trials if trial.track == each}:
                 found = versus(cells(trials), *names, each)
@@ -135,11 +143,9 @@ def compare(a: str, b: str, track: str | None, out: Path, as_json: bool) -> None
                 if source:
                     click.echo(f"{source}; in {out} there are no trials of both", err=as_json)
                 return
-    if not set(names) <= {*(trial.optimizer for trial in [*here, *reference().trials]), *list_optimizers()}:
+    if not set(names) <= {*(trial.optimizer for trial in [*here, *ours]), *list_optimizers()}:
         _changes(a, b, out, as_json)
         return
-    if unreadable is not None:
-        raise Failure(str(unreadable)) from unreadable
     which = f"{track} trials" if track else "trials"
     missing = [name for name in names if not any(trial.optimizer == name and trial.track in tracks for trial in here)]
     whose = " or ".join(missing) if missing else "both in one track"
@@ -152,7 +158,16 @@ def _named(word: str) -> str:
     try:
         return lookup.label_of(word)
     except (UnknownOptimizerError, DuplicateOptimizerError):
-        return normalize(word)
+        distribution, slash, plain = word.rpartition("/")
+        return distribution + slash + normalize(plain)
+
+
+def _distribution(name: str) -> str:
+    """Return where an optimizer of this name is from, here; nothing if there is none."""
+    try:
+        return lookup.find_optimizer(name).distribution
+    except (UnknownOptimizerError, DuplicateOptimizerError):
+        return ""
 
 
 def _changes(before: str, after: str, out: Path, as_json: bool) -> None:

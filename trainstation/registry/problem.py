@@ -64,4 +64,4 @@ class Problem:
         """Write a value of the metric for people."""
         if value is None:
             return "-"
-        return f"{value:.1%}" if self.metric in PERCENT else f"{value:.4g}"
+        return f"{100 * value:.1f} %" if self.metric in PERCENT else f"{value:.4g}"

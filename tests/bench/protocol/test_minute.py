@@ -11,7 +11,7 @@ import trainstation as ts
 from trainstation.bench.problems import find_problems
 from trainstation.bench.protocol.minute import BUDGET, LEAST, MOST, POINTS, Minute
 from trainstation.bench.protocol.plan import asked_for
-from trainstation.bench.records.reference import reference
+from trainstation.bench.records.packaged import packaged
 
 BUILTINS = ("adam", "adamw", "sgd", "rmsprop")
 STRANGERS = ("one", "two", "three")
@@ -38,7 +38,10 @@ class Prices:
         self.timed.append((problem.name, optimizer))
 
     def trial(self, problem, optimizer, steps):
-        return 1e-6 * steps * self.steps.get(optimizer, self.usual)
+        return 1e-6 * steps * self.steps.get(optimizer, self.usual) + self.evaluations(problem, steps)
+
+    def evaluations(self, problem, steps):
+        return 1e-3 * min(steps, 50)
 
 
 def minute(*names, seeds=0, clock=None):
@@ -76,7 +79,7 @@ def test_everyone_has_the_best_settings_known_and_the_same_seeds():
         for name in BUILTINS:
             own = [job for job in jobs if (job.problem, job.optimizer) == (problem.name, name)]
             assert [job.seed for job in own] == list(range(plan.planned))
-            known = reference().settings(problem.name, name, ts.optimizer_info(name).distribution)
+            known = packaged().settings(problem.name, name, ts.optimizer_info(name).distribution)
             assert all((job.hyper, job.steps) == (known.hyper, problem.budget) for job in own)
             assert plan.searched(own[0]) == known.searched
 
@@ -105,8 +108,8 @@ def test_a_stranger_for_whom_there_is_no_time_is_left_out(register):
 
 
 def test_one_of_the_same_name_from_elsewhere_is_a_stranger():
-    assert reference().settings("quadratic", "adam", "evil") is None
-    assert reference().settings("no_such", "adam", ts.optimizer_info("adam").distribution) is None
+    assert packaged().settings("quadratic", "adam", "evil") is None
+    assert packaged().settings("no_such", "adam", ts.optimizer_info("adam").distribution) is None
 
 
 def test_a_problem_that_is_not_known_is_searched_for_everyone():
@@ -169,6 +172,30 @@ def test_a_number_of_seeds_is_kept_to_however_long_it_takes():
     assert (plan.lengths, plan.left_out) == ({}, ())
     assert [job.seed for job in carried_out(plan, clock, prices) if job.problem == "quadratic"] == [0, 1, 2]
     assert clock.now > BUDGET
+
+
+def test_what_is_shortened_says_so_and_goes_on_as_it_began():
+    plan = minute(*BUILTINS)
+    whole = plan.fitted(PROBLEMS, Prices({}), 1)
+    assert whole.shortened(PROBLEMS) == ""
+    cut = plan.fitted(PROBLEMS, Prices({}, usual=4000.0), 1)
+    share = max(cut.steps(problem) / problem.budget for problem in PROBLEMS)
+    assert 0.1 < share < 0.9
+    assert cut.shortened(PROBLEMS).endswith(" %")
+    trials = [replace(TRIAL, problem=problem.name, max_steps=cut.steps(problem)) for problem in PROBLEMS]
+    again = plan.begun(PROBLEMS, trials).fitted(PROBLEMS, Prices({}, usual=3000.0), 1)
+    assert again.lengths == cut.lengths
+    trials = [replace(TRIAL, problem=problem.name, max_steps=problem.budget) for problem in PROBLEMS]
+    assert plan.begun(PROBLEMS, trials) == plan
+    assert plan.begun(PROBLEMS, trials).lengths == {}
+
+
+def test_what_a_stranger_may_crash_is_its_process_alone(register):
+    register(ts.optimizers.SGD, "mine")
+    for processes, timed in ((1, {"adam", "mine"}), (2, {"adam"})):
+        prices = Prices({})
+        minute("adam", "mine").fitted(PROBLEMS, prices, processes)
+        assert {name for _, name in prices.timed} == timed
 
 
 def test_what_was_measured_does_not_make_it_another_plan():

@@ -4,6 +4,7 @@ import pytest
 from toys import QUADRATIC, Quadratic
 
 import trainstation as ts
+from trainstation.bench.protocol import pace as pace_module
 from trainstation.bench.protocol.pace import Pace
 
 
@@ -29,15 +30,19 @@ def test_what_raises_costs_nothing_here(register):
     def broken(seed):
         raise FileNotFoundError
 
+    def leaves(seed):
+        raise SystemExit(4)
+
     class Leaves(ts.optimizers.SGD):
         def __init__(self, params=None, lr=1e-3):
             raise SystemExit(4)
 
     register(Leaves, "leaves")
-    problem = replace(QUADRATIC, start=broken)
-    pace = Pace([problem])
-    pace.time(problem, "sgd")
-    assert pace.trial(problem, "sgd", 100) == 0
+    for start in (broken, leaves):
+        problem = replace(QUADRATIC, start=start)
+        pace = Pace([problem])
+        pace.time(problem, "sgd")
+        assert pace.trial(problem, "sgd", 100) == 0
     pace = Pace([QUADRATIC])
     pace.time(QUADRATIC, "leaves")
     assert pace.trial(QUADRATIC, "leaves", 100) > 0
@@ -54,6 +59,19 @@ def test_measuring_trains_nothing(monkeypatch):
     Pace([replace(QUADRATIC, start=Noted)])
     task, before = made[-1]
     assert (task.p.data == before).all()
+
+
+def test_what_takes_long_is_not_timed_often(monkeypatch, register):
+    monkeypatch.setattr(pace_module, "LONG", 0.0)
+    calls = []
+
+    class Noted(ts.optimizers.SGD):
+        def update(self, p, g, state, scalars):
+            calls.append(1)
+
+    register(Noted, "noted")
+    Pace([QUADRATIC]).time(QUADRATIC, "noted")
+    assert len(calls) == 2  # one that makes the states, one that is timed
 
 
 @pytest.mark.parametrize("name", ["adam", "rmsprop"])

@@ -25,7 +25,7 @@ from trainstation.bench.protocol import minute
 from trainstation.bench.protocol.minute import Minute
 from trainstation.bench.protocol.plan import PROFILES, asked_for
 from trainstation.bench.records.output import Output
-from trainstation.bench.records.reference import reference
+from trainstation.bench.records.packaged import packaged
 from trainstation.bench.records.rows import Env, Point, Run, Trial, environment, to_json
 from trainstation.bench.records.writer import OutputError, Writer
 from trainstation.bench.report import picture
@@ -431,7 +431,7 @@ def test_without_epochs_the_minute_has_the_best_settings_known(tmp_path, registe
     scored = [row for row in trials if row["track"] == "known"]
     assert [(row["seed"], row["optimizer"]) for row in scored] == list(product(range(2), [*BUILTINS, "mine"]))
     assert {(row["optimizer"], row["searched"]) for row in scored} == {*((name, 8) for name in BUILTINS), ("mine", 6)}
-    known = reference()
+    known = packaged()
     for row in scored:
         assert (row["schedule"], row["max_steps"], row["steps"]) == ("cosine", 2000, 2000)
         if row["optimizer"] != "mine":
@@ -441,11 +441,41 @@ def test_without_epochs_the_minute_has_the_best_settings_known(tmp_path, registe
     assert {row["hparams"]["lr"] for row in scored if row["optimizer"] == "mine"} == {best["hparams"]["lr"]}
 
 
+def test_side_by_side_the_minute_has_the_same_trials(tmp_path):
+    words = ["adam", "sgd", "--seeds", "2", "--problem", "quadratic"]
+    one, two = (kind(bench(tmp_path / n, *words, "--jobs", n)[1], "trial") for n in ("1", "2"))
+    keys = ("optimizer", "seed", "track", "searched", "final", "steps_to_target")
+    assert sorted(str([row[key] for key in keys]) for row in one) == sorted(
+        str([row[key] for key in keys]) for row in two
+    )
+
+
+def test_a_minute_of_an_optimizer_that_fails_says_so_once(tmp_path, register):
+    register(Fails, "fails")
+    words = ["adam", "fails", "--seeds", "4", "--problem", "quadratic"]
+    result, rows = bench(tmp_path / "out", *words, code=3)
+    assert {row["status"] for row in kind(rows, "trial") if row["optimizer"] == "fails"} == {"error"}
+    assert "Trials have diverged or failed of fails." in result.stdout
+    assert result.stdout.count(": error, height ") == 1
+
+
+@pytest.mark.parametrize("width", ["80", "120", "200"])
+def test_the_table_of_the_minute_fits_into_a_terminal(tmp_path, monkeypatch, width):
+    monkeypatch.setenv("COLUMNS", width)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "dumb")
+    result, _ = bench(tmp_path / "out", *BUILTINS, "--seeds", "1", "--problem", "[qs]*_d*", "-q")
+    table = result.stdout[: result.stdout.index("At the best")]
+    assert "…" not in table
+    for word in ("softmax_digits", "steps to 0.102", "[test loss]", "in steps,", *BUILTINS):
+        assert word in table
+
+
 def test_the_minute_takes_the_same_steps_to_the_target_as_the_packaged_results_say(tmp_path):
     """Seeds and settings are theirs; on another processor matrix products round differently, which may move a hit."""
     _, rows = bench(tmp_path / "out", "adam", "--seeds", "4", "--problem", "quadratic")
     found = [row["steps_to_target"] for row in kind(rows, "trial")]
-    said = [t.steps_to_target for t in reference().trials if (t.problem, t.optimizer) == ("quadratic", "adam")]
+    said = [t.steps_to_target for t in packaged().trials if (t.problem, t.optimizer) == ("quadratic", "adam")]
     assert [steps is None for steps in found] == [steps is None for steps in said]
     assert all(abs(one - two) <= 80 for one, two in zip(found, said, strict=True) if one and two)
 

@@ -45,7 +45,7 @@ def test_what_has_failed_has_reached_nothing(status):
         {"env_id": "there"},
         {"problem_version": "2"},
         {"target": 0.8},
-        {"max_steps": 50},
+        {"max_steps": 150},
         {"schedule": "constant"},
         {"version": "2"},
         {"code_hash": "other"},
@@ -63,9 +63,33 @@ def test_other_optimizers_have_their_own_code_and_schedule():
         assert current(order) == list(order)
 
 
-def test_a_minute_by_the_clock_does_not_replace_a_budget():
+@pytest.mark.parametrize("steps", [None, 50])
+@pytest.mark.parametrize("track", ["default", "known"])
+def test_what_the_clock_has_shortened_does_not_replace_a_budget(steps, track):
     rows = [trial("a", "x", 0, 1), trial("a", "x", 1, 1)]
-    assert current([*rows, trial("a", "x", 0, 3, max_steps=None, schedule="constant")]) == rows
+    assert current([*rows, trial("a", "x", 0, 3, max_steps=steps, schedule="constant", track=track)]) == rows
+
+
+def test_a_minute_beside_a_whole_run_is_judged_by_itself():
+    """Its search was small; the tuned AdamW of the whole run is no measure of it."""
+    whole = trials({"a": {"adamw": [20.0] * 4}, "b": {"adamw": [20.0] * 4}}, track="tuned")
+    minute = trials({"a": {"adamw": [10.0] * 4}, "b": {"adamw": [10.0] * 4}}, track="known", searched=8)
+    minute += trials({"a": {"mine": [40.0] * 4}, "b": {"mine": [40.0] * 4}}, track="known", searched=6)
+    found = {each.optimizer: each for each in standings(cells([*whole, *minute]), "known")}
+    assert found["mine"].reference == "adamw, known"
+    assert (found["mine"].verdict_steps, found["mine"].searched, found["mine"].reference_searched) == (
+        "not claimed",
+        12,
+        16,
+    )
+
+
+def test_nobodys_score_depends_on_a_control():
+    table = {"a": {"x": [20.0] * 2, "y": [40.0] * 2, "control_lucky": [10.0] * 2}}
+    without = {"a": {name: times for name, times in table["a"].items() if name != "control_lucky"}}
+    beside, alone = (scores(cells(trials(each)), "default", "steps") for each in (table, without))
+    assert {name: beside[name] for name in alone} == alone
+    assert beside["control_lucky"] == 1
 
 
 # Profiles and scores
@@ -266,7 +290,7 @@ def test_the_best_settings_known_are_judged_in_two_sentences():
     )
     start, *said = compared.removesuffix(".").split("; ")
     assert start.startswith(
-        "In steps to the target, against adamw (n = 8 pairs of trials each, p < 0.05 and an interval without 1 for a "
+        "In steps to the target, against adamw (n = 8 pairs of trials, p < 0.05 and an interval without 1 for a "
         "claim): x is better, 2 times as fast [2, 2], p = 0.0078"
     )
     assert said[0].startswith("y is worse, 0.2")

@@ -1,4 +1,4 @@
-"""What a step does: API.md's table of decisions."""
+"""What a step does, decision by decision."""
 
 import copy
 import gc

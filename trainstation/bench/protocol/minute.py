@@ -16,7 +16,7 @@ from trainstation.bench.protocol import search
 from trainstation.bench.protocol.pace import Pace
 from trainstation.bench.protocol.plan import BUILTINS, TUNING_SEED, Plan, Run, best_of
 from trainstation.bench.protocol.trial import GRID, Job
-from trainstation.bench.records.reference import Settings, reference
+from trainstation.bench.records.packaged import Settings, packaged
 from trainstation.bench.records.rows import Trial
 from trainstation.bench.words import counted
 from trainstation.registry.lookup import find_optimizer
@@ -62,6 +62,17 @@ class Minute(Plan):
         seeds = counted(self.seeds, "seed") if self.seeds else "as many seeds as fit into a minute"
         return f"{counted(len(self.names), 'optimizer')} at the best settings known, {seeds}"
 
+    def begun(self, problems: Sequence[Problem], trials: Sequence[Trial]) -> Minute:
+        """Return the plan of a run that was interrupted after these trials, which were perhaps shorter."""
+        found = {trial.problem: trial.max_steps for trial in trials if trial.max_steps}
+        whole = {each.name: self.steps(each) for each in problems}
+        return replace(self, lengths={name: steps for name, steps in found.items() if steps < whole.get(name, 0)})
+
+    def shortened(self, problems: Sequence[Problem]) -> str:
+        """Say which share of their steps the trials have; nothing if they have all."""
+        shares = [self.steps(each) / super(Minute, self).steps(each) for each in problems]
+        return "" if min(shares, default=1.0) >= 1 else f"{100 * min(shares):.0f} %"
+
     def steps(self, problem: Problem) -> int:
         """Return how many steps a trial has."""
         return self.lengths.get(problem.name) or super().steps(problem)
@@ -78,7 +89,8 @@ class Minute(Plan):
         known as many as there is time for.
         """
         for problem, name in product(problems, self.names):
-            pace.time(problem, name)
+            if processes == 1 or _known(problem.name, name):  # what a stranger may crash is its process alone
+                pace.time(problem, name)
 
         def needs(name: str, points: int = self.points, seeds: int = LEAST) -> float:
             plan = replace(self, points=points, planned=seeds)
@@ -89,12 +101,19 @@ class Minute(Plan):
             return replace(self, planned=self.seeds)
         left = self.begin + BUDGET - RESERVE - self.clock()
         first = [name for name in self.names if name in BUILTINS] or list(self.names[:1])
+        if self.lengths:  # as the run that goes on has them
+            return replace(self, planned=LEAST, **self._only(first))
         new = [name for name in self.names if name not in first and not _is_known(problems, name)]
         enough = (n for n in POINTS if sum(needs(name, n, GOOD) for name in [*first, *new]) <= SURE * left)
         points = next(enough, POINTS[-1])
         used = sum(needs(name, points) for name in first)
         if used > left:
-            share = max(left, 1.0) / used
+            fixed = sum(
+                replace(self, points=points, planned=LEAST).trials_of(each, name)
+                * pace.evaluations(each, self.steps(each))
+                for each, name in product(problems, first)
+            )
+            share = max(left - fixed / processes, 1.0) / (used - fixed / processes)
             lengths = {each.name: max(GRID, int(self.steps(each) * share)) for each in problems}
             return replace(self, lengths=lengths, points=points, planned=LEAST, **self._only(first))
         running = list(first)
@@ -155,7 +174,8 @@ class Minute(Plan):
 
 
 def _known(problem: str, name: str) -> Settings | None:
-    return reference().settings(problem, name, find_optimizer(name).distribution)
+    entry = find_optimizer(name)
+    return packaged().settings(problem, entry.spec.name, entry.distribution)
 
 
 def _is_known(problems: Sequence[Problem], name: str) -> bool:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,8 +17,8 @@ from trainstation.create import create_optimizer
 
 __all__ = ["Pace"]
 
-BATCHES, BLOCKS = 10, 3  # that are timed: the quickest block of batches counts, as others may be at work
-FIRST = 2  # steps of an optimizer that make its states, and are not
+BATCHES, ROUNDS = 10, 3  # that are timed: the quickest round of the batches counts, as others may be at work
+LONG = 0.5  # seconds after which nothing is timed more often
 USUAL = 1.1  # how many times as long as its loss and gradients a step takes, of an optimizer that was not timed
 
 
@@ -33,17 +34,11 @@ class Pace:
         self._evaluations: dict[str, float] = {}
         for problem in problems:
             self._steps[problem.name, ""] = self._evaluations[problem.name] = 0.0
-            with machine.threads(1), np.errstate(all="ignore"), suppress(Exception):
+            with machine.threads(1), np.errstate(all="ignore"), suppress(Exception, SystemExit):
                 task = problem.start(0)
                 batches = [batch for batch, _ in zip(task.epoch(), range(BATCHES), strict=False)]
-                for _ in range(BLOCKS):
-                    begin = time.perf_counter()
-                    for batch in batches:
-                        task.loss(batch).backward()
-                    self._steps[problem.name, ""] = (time.perf_counter() - begin) / len(batches)
-                begin = time.perf_counter()
-                task.evaluate()
-                self._evaluations[problem.name] = time.perf_counter() - begin
+                self._steps[problem.name, ""] = _quickest([partial(_gradients, task, batch) for batch in batches])
+                self._evaluations[problem.name] = _quickest([task.evaluate])
 
     def time(self, problem: Problem, optimizer: str) -> None:
         """Time a few steps of an optimizer; of one that raises, its trials will say why."""
@@ -54,22 +49,36 @@ class Pace:
             parameters = task.parameters()
             made = create_optimizer(optimizer, parameters)
             batches = [batch for batch, _ in zip(task.epoch(), range(BATCHES), strict=False)]
-            for batch in batches[:FIRST]:
-                _step(task, made, batch)
-            blocks = []
-            for _ in range(BLOCKS):
-                begin = time.perf_counter()
-                for batch in batches:
-                    _step(task, made, batch)
-                blocks.append(time.perf_counter() - begin)
-            self._steps[key] = min(blocks) / len(batches)
+            _step(task, made, batches[0])  # makes the states
+            self._steps[key] = _quickest([partial(_step, task, made, batch) for batch in batches])
 
     def trial(self, problem: Problem, optimizer: str, steps: int) -> float:
         """Return what so many steps take, evaluations included."""
         step = self._steps.get((problem.name, optimizer))
         if step is None:
             step = self._steps[problem.name, ""] * USUAL
-        return steps * step + (min(steps, GRID) + 1) * self._evaluations[problem.name]
+        return steps * step + self.evaluations(problem, steps)
+
+    def evaluations(self, problem: Problem, steps: int) -> float:
+        """Return what the evaluations of a trial of so many steps take."""
+        return (min(steps, GRID) + 1) * self._evaluations[problem.name]
+
+
+def _quickest(calls: Sequence[Callable[[], object]]) -> float:
+    """Return what a call takes in the quickest of a few rounds, or in as many calls as there is time for."""
+    begin, rounds = time.perf_counter(), list[float]()
+    for _ in range(ROUNDS):
+        start = time.perf_counter()
+        for count, call in enumerate(calls, 1):
+            call()
+            if time.perf_counter() - begin > LONG:
+                return (time.perf_counter() - start) / count
+        rounds.append((time.perf_counter() - start) / len(calls))
+    return min(rounds)
+
+
+def _gradients(task: Any, batch: Any) -> None:
+    task.loss(batch).backward()
 
 
 def _step(task: Any, optimizer: Any, batch: Any) -> None:

@@ -30,7 +30,7 @@ class Plan:
 
     Attributes:
         profile: smoke, standard or full.
-        tracks: "default", "tuned" (which is tuning first).
+        tracks: "default", "tuned" (which is tuning first), "known" (see `Minute`).
         seeds: of each optimizer on each problem, in each track.
         trials: points of each search box.
         schedule: of the learning rate.

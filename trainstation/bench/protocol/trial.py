@@ -41,7 +41,7 @@ class Job:
     Attributes:
         problem: its name.
         optimizer: its registered name.
-        track: default, tuning or tuned.
+        track: default, known, tuning or tuned.
         seed: for first weights, the order of the data and noise.
         trial: the number of the point of the search box, in the track "tuning".
         hyper: hyper-parameters that are not the registry's.

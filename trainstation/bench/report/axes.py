@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,11 +11,12 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLoca
 from trainstation.bench import words
 from trainstation.registry.problem import PERCENT
 
-__all__ = ["limits", "log_axis", "spans_decades", "ticks"]
+__all__ = ["columns", "limits", "log_axis", "spans_decades", "ticks"]
 
 # The digits of a logarithmic axis's numbers, where it spans fewer times than this; beyond, powers of ten alone.
 DIGITS = {30: (1, 2, 5), 300: (1, 3)}
 AXIS = 10  # an axis is logarithmic where values are so many times apart
+LINE, LETTER = 0.7, 0.1  # inches of a legend's line with the gaps, and of a wide letter
 FULL = 1 - 1e-4  # a share of 1, where an axis must end
 SHARES = (0.0, 0.2, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 0.999)  # that are written
 DEEP, BELOW = 1e-6, 1e-2  # how far a logarithmic axis reaches below the start, and below the target
@@ -45,6 +46,12 @@ def spans_decades(low: float, high: float) -> bool:
     return 0 < AXIS * low < high
 
 
+def columns(labels: Iterable[str], inches: float) -> int:
+    """Return into how many columns a legend's labels go, so that it is no wider than its figure."""
+    longest = max(map(len, labels), default=1)
+    return max(1, int(inches / (LINE + longest * LETTER)))
+
+
 def limits(
     axes: Any,
     values: Sequence[float],
@@ -59,7 +66,8 @@ def limits(
     Args:
         axes: of the figure.
         values: that are drawn.
-        start: the metric before the first step; what is worse than this and the target leaves the axis.
+        start: the metric before the first step. Where lower is better, what is worse than this and the target leaves
+            the axis.
         target: a line that is drawn, too.
         metric: says how numbers are written.
         lower_is_better: of the metric.

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from trainstation.bench.palette import look_of
 from trainstation.bench.problems import Problem
 from trainstation.bench.records.rows import Trial
-from trainstation.bench.report.axes import limits, log_axis, spans_decades, ticks
+from trainstation.bench.report.axes import columns, limits, log_axis, spans_decades, ticks
 from trainstation.bench.report.curves import Curve, curve, loss_curve
 
 __all__ = ["draw"]
@@ -23,7 +23,6 @@ ACROSS = 3  # problems beside one another
 WIDE, HIGH = 4.3, 2.7  # inches of a panel
 LETTERS = 46  # of a title in its width
 TRACKS = {"known": 1.5, "tuned": 1.5, "default": 0.8}  # width of the lines
-PER_ROW = 7  # names of the legend
 
 
 def draw(problems: Sequence[Problem], trials: Sequence[Trial], path: Path) -> None:
@@ -48,7 +47,8 @@ def draw(problems: Sequence[Problem], trials: Sequence[Trial], path: Path) -> No
         axes.xaxis.set_major_formatter(ticks())
         axes.grid(visible=True, alpha=0.3)
     handles = [panels[0, 0].plot([], [], label=_label(name, scored), **look_of(name).line)[0] for name in names]
-    figure.legend(handles=handles, loc="outside lower center", ncols=min(PER_ROW, len(names)), frameon=False)
+    across = columns(map(str, (handle.get_label() for handle in handles)), figure.get_figwidth())
+    figure.legend(handles=handles, loc="outside lower center", ncols=across, frameon=False)
     figure.savefig(path, dpi=100)
 
 

@@ -18,12 +18,21 @@ from trainstation.bench.verdicts.sentences import verdict_sentences
 __all__ = ["known", "leaderboard", "sentences", "tables"]
 
 FEW_TABLES = 6
+BESIDE = 4  # problems whose columns stand beside one another
+WIDE = 160  # letters of a line
+ENOUGH = (105, 120, 145)  # letters from which the columns beside the problems have room, but for the first
+NARROW = 120  # below which the standings have fewer columns
 
 
-def tables(problems: Sequence[Problem], trials: Sequence[Trial], found: Standings) -> Iterator[Table]:
-    """Yield a table of each problem and track, where these are few, then the standings, where there are targets."""
-    if list(found) == ["known"]:
-        yield known(problems, trials, found["known"])
+def tables(
+    problems: Sequence[Problem], trials: Sequence[Trial], found: Standings, width: int = WIDE
+) -> Iterator[Table]:
+    """Yield a table of each problem and track, where these are few, then the standings, where there are targets.
+
+    Of the track known alone one table has it all. `width` is how many letters a line may have.
+    """
+    if list(found) == ["known"] and len(problems) <= BESIDE:
+        yield known(problems, trials, found["known"], width)
         return
     few = len(problems) * len(found) <= FEW_TABLES
     for problem in problems if few else ():
@@ -32,34 +41,39 @@ def tables(problems: Sequence[Problem], trials: Sequence[Trial], found: Standing
             if some:
                 yield _table(problem, some, f", {track}" if len(found) > 1 else "")
     if len(problems) > 1:
-        yield from (leaderboard(some, track) for track, some in found.items() if _has_scores(some))
+        yield from (leaderboard(some, track, width) for track, some in found.items() if _has_scores(some))
 
 
-def known(problems: Sequence[Problem], trials: Sequence[Trial], found: Sequence[Standing]) -> Table:
+def known(problems: Sequence[Problem], trials: Sequence[Trial], found: Sequence[Standing], width: int = WIDE) -> Table:
     """Return one table of all problems: the steps in which half of the trials reach each target, and the last metric.
 
-    Beside them how the whole compares with the reference.
+    Beside them how the whole compares with the reference. Who reaches the most targets stands first.
     """
     reference = found[0].reference.partition(",")[0]
-    made = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True, show_lines=False)
+    against = f"\ntimes as fast as {reference}" if reference else ""
+    made = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     made.add_column("optimizer", min_width=9, overflow="fold")
     for problem in problems:
         aim = f"\nsteps to {problem.say(problem.target)}" if problem.target is not None else ""
-        made.add_column(f"{problem.name}{aim}\n[test {problem.metric}]".replace("[", "\\["), justify="right")
-    against = f"\ntimes as fast as {reference}" if reference else ""
-    made.add_column(f"in steps,{against}", justify="right")
-    made.add_column(f"in seconds,{against}", justify="right")
-    made.add_column("us in\noptimizer", justify="right")
-    made.add_column("from", overflow="fold")
-    for each in found:
+        heading = f"{problem.name}{aim}\n[test {problem.metric}]".replace("[", "\\[")
+        made.add_column(heading, justify="right", overflow="fold")
+    # Where the line is short, what matters least is left out.
+    beside = [f"in steps,{against}", f"in seconds,{against}", "us in\noptimizer", "from"]
+    beside = beside[: 1 + sum(width >= enough for enough in ENOUGH)]
+    for heading in beside:
+        made.add_column(heading, justify="left" if heading == "from" else "right", overflow="fold")
+    for each in sorted(found, key=lambda each: -each.reached):
         own = [trial for trial in trials if (trial.optimizer, trial.track) == (each.optimizer, "known")]
-        made.add_row(
-            each.optimizer,
-            *(_known_cell(problem, [trial for trial in own if trial.problem == problem.name]) for problem in problems),
+        cells = (
             _claimed(each.speedup_steps, each.verdict_steps, 0),
             _claimed(each.speedup_secs, each.verdict_secs, 0),
             words.count(each.optimizer_us, words.DASH),
             f"{each.distribution} {each.version}".strip(),
+        )
+        made.add_row(
+            each.optimizer,
+            *(_known_cell(problem, [trial for trial in own if trial.problem == problem.name]) for problem in problems),
+            *cells[: len(beside)],
         )
     return made
 
@@ -89,33 +103,33 @@ def _has_scores(found: Sequence[Standing]) -> bool:
     return any(each.score_steps is not None for each in found)
 
 
-def leaderboard(found: Sequence[Standing], track: str) -> Table:
+def leaderboard(found: Sequence[Standing], track: str, width: int = WIDE) -> Table:
     """Return the standings of a track as a table; beside each number what it rests on."""
     reference = found[0].reference if found else ""
     made = Table(title=f"{track} track", title_justify="left", box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     made.add_column("optimizer", min_width=9, overflow="fold")
-    for heading in ("score in steps", "in seconds", "reach the target"):
-        made.add_column(heading, justify="right")
     pairs = sorted({each.pairs for each in found if each.verdict_steps not in ("", "reference")})
     against = f"times as fast as {reference}" if reference else "times as fast"
     against += f" (n = {pairs[0]})" if len(pairs) == 1 else ""
-    for heading in (f"{against}, in steps", "in seconds", "us in optimizer", "bytes / parameter"):
-        made.add_column(heading, justify="right")
+    headings = ["score in steps", "reach the target", f"{against}, in steps"]
+    headings += ["in seconds", "score in seconds", "us in optimizer", "bytes / parameter"] if width >= NARROW else []
+    for heading in headings:
+        made.add_column(heading, justify="right", overflow="fold")
     nothing = [each.optimizer for each in found if each.solved == 0 and not each.score_steps]
     if nothing:
         made.caption, made.caption_justify = f"No trial of these reaches a target: {', '.join(nothing)}", "left"
     for each in (each for each in found if each.optimizer not in nothing):
         spent, share = words.count(each.optimizer_us, words.DASH), each.optimizer_share
-        made.add_row(
-            each.optimizer,
+        cells = (
             words.score(each.score_steps, words.DASH),
-            words.score(each.score_secs, words.DASH),
-            "-" if each.solved is None else f"{each.solved:.0%} of {each.n}",
+            "-" if each.solved is None else f"{100 * each.solved:.0f} % of {each.n}",
             _claimed(each.speedup_steps, each.verdict_steps, each.pairs * (len(pairs) > 1)),
             _claimed(each.speedup_secs, each.verdict_secs, each.pairs * (len(pairs) > 1)),
-            spent + ("" if share is None else f" ({share:.0%})"),
+            words.score(each.score_secs, words.DASH),
+            spent + ("" if share is None else f" ({100 * share:.0f} %)"),
             words.number(each.state_bytes_per_param, ".1f", words.DASH),
         )
+        made.add_row(each.optimizer, *cells[: len(headings)])
     return made
 
 
@@ -160,7 +174,7 @@ def _table(problem: Problem, trials: Sequence[Trial], track: str) -> Table:
             words.number(stats.median([trial.final_loss for trial in some]), ".2g", words.DASH),
             f"{np.median([trial.steps for trial in some]):,.0f}",
             words.count(step, words.DASH),
-            words.count(spent, words.DASH) + (f" ({spent / step:.0%})" if step and spent else ""),
+            words.count(spent, words.DASH) + (f" ({100 * spent / step:.0f} %)" if step and spent else ""),
         ]
         if problem.target is not None:
             cells.insert(2, _steps(some))

@@ -78,7 +78,7 @@ class TrialProgress:
             self._bars.stop()
 
     def _headline(self) -> str:
-        return f"{self._finished} of {self._jobs} trials"
+        return f"{self._finished} of {max(self._jobs, self._finished)} trials"
 
     def begin(self, slot: int, job: Job) -> None:
         """A trial begins."""

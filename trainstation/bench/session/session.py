@@ -31,7 +31,7 @@ from trainstation.registry.lookup import find_optimizer
 
 __all__ = ["Session"]
 
-FIRM = ("--profile", "standard", "--jobs", "2")
+FIRM = ("--profile", "standard")
 OF_WHAT = ("--problem", "--out")  # options of the minute that a firm answer needs, too
 FEW = 12  # trials that are worth a line each
 
@@ -68,6 +68,7 @@ class Session:
         self._named, self._options = named, options
         self.asked = asked_for(plan, problems)
         self.trials: list[rows.Trial] = []
+        self._failures: set[tuple[str, str] | None] = set()  # that have been said
         self._kept = self._count = 0
 
     def run(self) -> None:
@@ -84,6 +85,8 @@ class Session:
             out.write(env)
             pace = Pace(self._problems.values())
             self._plan = plan = plan.fitted(list(self._problems.values()), pace, self._processes)
+            if shortened := self._shortened():
+                out.tell(shortened)
             with self._progress(pace) as progress:
                 plan.carry_out(list(self._problems.values()), lambda jobs: self._run(jobs, kept, env.env_id, progress))
             if plan.profile != "smoke":
@@ -92,6 +95,13 @@ class Session:
         finally:
             out.close()
         self._finish()
+
+    def _shortened(self) -> str:
+        """Say that trials are shorter than they should be; nothing if they are not."""
+        plan = self._plan
+        share = plan.shortened(list(self._problems.values())) if isinstance(plan, Minute) else ""
+        said = f"Whole trials do not fit into the minute: all have {share} of their steps, and may miss targets"
+        return said if share else ""
 
     def _progress(self, pace: Pace) -> TrialProgress:
         """Return what shows the trials; from now on it is known how many they are."""
@@ -129,8 +139,10 @@ class Session:
             found.append(trial)
             self.trials.append(trial)
             progress.end(job)
-            if self._count <= FEW or trial.status == "error":
+            failure = (trial.optimizer, trial.reason) if trial.status == "error" else None
+            if self._count <= FEW or (failure and failure not in self._failures):
                 self._say(job, trial)
+            self._failures.add(failure)
         return found
 
     def _diagnose(self, env_id: str) -> None:
@@ -155,7 +167,7 @@ class Session:
         known = cells(self.trials)
         reference = REFERENCE if REFERENCE in plan.names else plan.names[0]
         found = {track: standings(known, track, reference) for track in plan.tracks}
-        for table in summary.tables(list(self._problems.values()), self.trials, found):
+        for table in summary.tables(list(self._problems.values()), self.trials, found, out.console.width):
             out.console.print(table)
         if len(plan.names) * len(self._problems) > 1:
             for sentence in summary.sentences(found):
@@ -172,13 +184,20 @@ class Session:
         if self._kept:
             out.say(f"{counted(self._kept, 'trial')} of them from earlier runs in {out.rows.parent}; --fresh runs all")
         if isinstance(plan, Minute):
-            if plan.left_out:
-                out.say("Did not fit into the minute; run with: " + self._again(plan.left_out))
-            if len(plan.names) > 1:
-                same = [word for pair in pairwise(self._options) if pair[0] in OF_WHAT for word in pair]
-                out.say("For a firm answer: " + command_line("bench", *plan.names, *FIRM, *same))
+            self._say_what_more_there_is(plan)
         page = command_line("report", out=out.rows.parent)
         out.say(f"rows:    {out.rows}\npicture: {out.picture}\nall of it as a page: {page}")
+
+    def _say_what_more_there_is(self, plan: Minute) -> None:
+        """Say what the minute was too short for."""
+        if shortened := self._shortened():
+            self._out.say(shortened)
+        if plan.left_out:
+            self._out.say("Did not fit into the minute; run with: " + self._again(plan.left_out))
+        if len(plan.names) > 1:
+            same = [word for pair in pairwise(self._options) if pair[0] in OF_WHAT for word in pair]
+            firm = [*FIRM, "--jobs", str(machine.cores())] if machine.cores() > 1 else FIRM
+            self._out.say("For a firm answer: " + command_line("bench", *plan.names, *firm, *same))
 
     def _again(self, names: Sequence[str]) -> str:
         return command_line("bench", *names, *self._options)
@@ -203,7 +222,9 @@ class Session:
 
     def interrupted(self) -> None:
         """Say what is kept, and how to go on."""
-        left = self._count - len(self.trials)
         self._out.say(f"\nInterrupted. {counted(len(self.trials), 'finished trial')} kept in {self._out.rows}")
-        if left:
+        left = self._count - len(self.trials)
+        if isinstance(self._plan, Minute) or not self._count:  # how many are left, its clock will say
+            self._out.say(f"The same command goes on: {self._again(self._named)}")
+        elif left:
             self._out.say(f"The same command goes on with the {left} left: {self._again(self._named)}")

@@ -99,14 +99,17 @@ def current(trials: Iterable[Trial]) -> list[Trial]:
     """Return the trials that can be compared: the newest settings of each problem, and of each optimizer there.
 
     What was measured on another machine, with another version of a problem, another target, budget or schedule, or of
-    an optimizer that has since changed, is no repetition of what counts now: the last row says what counts. Rows that
-    end by the clock or have no budget give way to those that have one. Of several rows of the same trial the last.
+    an optimizer that has since changed, is no repetition of what counts now: the last row says what counts. Of the rows
+    of a problem those with the most steps count: where there was time for less, or a trial ended by the clock, it gives
+    way. Of several rows of the same trial the last.
     """
     rows = list(trials)
-    budgeted = {trial.problem for trial in rows if trial.max_steps is not None}
-    rows = [trial for trial in rows if trial.max_steps is not None or trial.problem not in budgeted]
     settings = {trial.problem: _setting(trial) for trial in rows}
     rows = [trial for trial in rows if _setting(trial) == settings[trial.problem]]
+    longest = {trial.problem: 0 for trial in rows}
+    for trial in rows:
+        longest[trial.problem] = max(longest[trial.problem], trial.max_steps or 0)
+    rows = [trial for trial in rows if (trial.max_steps or 0) == longest[trial.problem]]
     # "warmup" is what a schedule-free optimizer gets, whatever is asked for
     schedules = {trial.problem: trial.schedule for trial in rows if trial.schedule != "warmup"}
     rows = [trial for trial in rows if trial.schedule in ("warmup", schedules.get(trial.problem))]
@@ -116,7 +119,7 @@ def current(trials: Iterable[Trial]) -> list[Trial]:
 
 
 def _setting(trial: Trial) -> tuple[Any, ...]:
-    return trial.env_id, trial.problem_version, trial.target, trial.max_steps
+    return trial.env_id, trial.problem_version, trial.target
 
 
 def _who(trial: Trial) -> tuple[str, ...]:

@@ -27,6 +27,7 @@ __all__ = [
     "matched",
     "paired",
     "said",
+    "searched",
     "unpaired",
     "versus",
 ]
@@ -147,10 +148,18 @@ def evenly_searched(claim: Claim, cells: Iterable[tuple[Cell, Cell]]) -> Claim:
 
     """
     some = list(cells)
-    one, other = (sum(each[place].searched or 0 for each in some) for place in (0, 1))
+    one, other = (searched([each[place] for each in some]) for place in (0, 1))
+    if one is None or other is None:
+        return claim
     if (claim.verdict in LOST and one < other) or (claim.verdict in WON and other < one):
         return replace(claim, verdict=NOT_CLAIMED)
     return claim
+
+
+def searched(cells: Iterable[Cell]) -> int | None:
+    """Return from how many trials the settings of some cells are; None where that is as many as everybody's."""
+    counts = [cell.searched for cell in cells]
+    return sum(count or 0 for count in counts) if counts and None not in counts else None
 
 
 @cache
@@ -199,7 +208,7 @@ class Versus:
     Attributes:
         a: the one.
         b: the other; verdicts are of the one: "better" than this.
-        track: default or tuned.
+        track: default, known or tuned.
         paired: by the seeds that both have; False: they have none in common.
         duels: of each problem that has a target and trials of both.
         steps: what the steps to the target say.

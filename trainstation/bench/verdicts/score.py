@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from trainstation.bench.palette import is_control
 from trainstation.bench.stats import Interval, median
 from trainstation.bench.verdicts.cells import Cell, Cells, Measure, Tracks
-from trainstation.bench.verdicts.claims import Claim, evenly_searched, matched, paired
+from trainstation.bench.verdicts.claims import Claim, evenly_searched, matched, paired, searched
 
 __all__ = ["REFERENCE", "TAU", "Standing", "Standings", "heat", "profiles", "scores", "standings"]
 
@@ -42,15 +43,16 @@ class Standing:
         pairs: trials that have the reference's seed.
         speedup_steps: how many times faster to the target than the reference; None: too few pairs, or no reference.
         p_steps: that there is no difference.
-        verdict_steps: better, worse, tie, too few; "reference" of itself; "" without one.
+        verdict_steps: as `Claim` says; "reference" of itself; "" without one.
         speedup_secs: likewise, of the processor's seconds.
         p_secs: likewise.
-        verdict_secs: faster, slower, tie, too few; "reference" of itself; "" without one.
+        verdict_secs: likewise.
         optimizer_share: of a training step's time, median over the trials.
         optimizer_us: microseconds of a step within the optimizer, likewise.
         state_bytes_per_param: likewise.
         failures: why trials have diverged or ended in an error, each reason once.
-        searched: trials from which its hyper-parameters were chosen, on all its problems; None: as many as everyone's.
+        searched: trials from which its hyper-parameters were chosen, on the problems that it was compared on; None: as
+            many as everyone's.
         reference_searched: likewise of the reference's.
 
     """
@@ -95,14 +97,18 @@ def heat(known: Tracks, track: str, measure: Measure) -> dict[str, dict[str, flo
 
 
 def _behind(known: Tracks, track: str, measure: Measure) -> dict[str, Array]:
-    """Return of each optimizer how many times slower than the best it is, on each problem; inf: a miss or no trials."""
+    """Return of each optimizer how many times slower than the best it is, on each problem; inf: a miss or no trials.
+
+    Controls are compared with the best, and are not the best: nobody's score depends on them.
+    """
     times = heat(known, track, measure)
     names = dict.fromkeys(optimizer for each in times.values() for optimizer in each)
     table = np.array([[each.get(name, math.inf) for each in times.values()] for name in names])
-    best = table.min(axis=0, initial=math.inf)
+    real = [place for place, name in enumerate(names) if not is_control(name)]
+    best = table[real].min(axis=0, initial=math.inf) if real else table.min(axis=0, initial=math.inf)
     with np.errstate(divide="ignore", invalid="ignore"):
         # 0 / 0: an optimizer that reaches the target at once is the best
-        behind = np.where(table == best, 1.0, table / best)
+        behind = np.where(table <= best, 1.0, table / best)
     return dict(zip(names, np.where(np.isinf(table), math.inf, behind), strict=True))
 
 
@@ -138,11 +144,11 @@ def scores(known: Tracks, track: str, measure: Measure) -> dict[str, float]:
 def standings(known: Tracks, track: str, reference: str = REFERENCE) -> list[Standing]:
     """Return how the optimizers of a track stand, the highest score in steps first.
 
-    They are compared with tuned `reference`, or with that of their own track where it was trained on more problems.
+    They are compared with tuned `reference`, or with that of their own track where it was trained on more problems. In
+    the track known with that track's alone, of which it is known from how many trials its settings are.
     """
-    base, base_track = max(
-        ((_of(known[each], reference), each) for each in ("tuned", track)), key=lambda found: len(found[0])
-    )
+    tracks = (track,) if track == "known" else ("tuned", track)
+    base, base_track = max(((_of(known[each], reference), each) for each in tracks), key=lambda found: len(found[0]))
     by_steps, by_secs = scores(known, track, "steps"), scores(known, track, "secs")
     of_problems = len({problem for problem, _ in known[track]})
     found = []
@@ -179,8 +185,8 @@ def standings(known: Tracks, track: str, reference: str = REFERENCE) -> list[Sta
                 optimizer_us=median([trial.optimizer_us for trial in some]),
                 state_bytes_per_param=median([trial.state_bytes_per_param for trial in some]),
                 failures=list(dict.fromkeys(f"{each.problem}: {each.reason}" for each in some if each.reason)),
-                searched=_searched(own),
-                reference_searched=_searched({problem: cell for problem, cell in base.items() if problem in own}),
+                searched=searched([one for one, _ in _both(own, base)]),
+                reference_searched=searched([other for _, other in _both(own, base)]),
             )
         )
     return sorted(found, key=lambda each: (-(each.score_steps or 0.0), each.optimizer))
@@ -190,11 +196,11 @@ def _of(cells: Cells, name: str) -> dict[str, Cell]:
     return {problem: cell for (problem, optimizer), cell in cells.items() if optimizer == name}
 
 
-def _searched(cells: dict[str, Cell]) -> int | None:
-    known = [cell.searched for cell in cells.values() if cell.searched is not None]
-    return sum(known) if known else None
+def _both(own: dict[str, Cell], base: dict[str, Cell]) -> list[tuple[Cell, Cell]]:
+    """Return the cells of the problems that both were trained on and that have a target."""
+    return [(cell, base[problem]) for problem, cell in own.items() if problem in base and cell.has_target]
 
 
 def _against(own: dict[str, Cell], base: dict[str, Cell], measure: Measure) -> Claim:
-    both = [(cell, base[problem]) for problem, cell in own.items() if problem in base and cell.has_target]
+    both = _both(own, base)
     return evenly_searched(paired([matched(one, other, measure) for one, other in both], measure), both)

@@ -20,7 +20,8 @@ def verdict_sentences(found: Sequence[Standing], track: str) -> list[str]:
     if not scored:
         return [f"No trial of the track {track} has a target: there is nothing to score."]
     if track == "known":
-        return [_reached(scored), *_each_against(scored)]
+        made = [_reached(scored), _each_against(scored), _failed(found)]
+        return [sentence for sentence in made if sentence]
     made = [_scores(scored, track), _steps(scored), _secs(scored), _solved(scored), _failed(found)]
     return [sentence for sentence in made if sentence]
 
@@ -31,24 +32,38 @@ def _reached(found: Sequence[Standing]) -> str:
     for each in sorted(found, key=lambda each: -each.reached):
         by.setdefault(each.reached, []).append(each.optimizer)
     said = [f"{_all(names)} {'of none' * (not count) or f'of {count}'}" for count, names in by.items()]
-    of = f"{counted(found[0].targets, 'problem')}, with {counted(found[0].n // max(found[0].targets, 1), 'seed')} each"
+    targets = sorted({each.targets for each in found})
+    seeds = _range([each.n // each.targets for each in found if each.targets], "seed")
+    of = f"{_range(targets, 'problem')}, with {seeds} each"
     return f"At the best settings known, of {of}, at least half of the trials reach the target: {'; '.join(said)}."
 
 
-def _each_against(found: Sequence[Standing]) -> list[str]:
+def _range(counts: Sequence[int], what: str) -> str:
+    """Write a number of things, or the least and the most.
+
+    >>> _range([3, 3], "seed"), _range([4, 2], "seed")
+    ('3 seeds', '2 to 4 seeds')
+
+    """
+    low, high = min(counts), max(counts)
+    return counted(high, what) if low == high else f"{low} to {counted(high, what)}"
+
+
+def _each_against(found: Sequence[Standing]) -> str:
     """Say of each optimizer how it compares with the reference in steps; in a sentence."""
     reference = found[0].reference.partition(",")[0]
     others = [each for each in found if each.verdict_steps not in ("", "reference")]
     if not others:
-        return []
+        return ""
     told = [each for each in others if each.speedup_steps is not None]
     if not told:
-        return [f"There are too few trials to compare any optimizer with {reference}."]
+        return f"There are too few trials to compare any optimizer with {reference}."
     told.sort(key=lambda each: each.verdict_steps in ("tie", NOT_CLAIMED))  # what is claimed first
     said_of = [f"{each.optimizer} {_compared(each, reference)}" for each in told[:NAMED]]
     more = f"; {len(told) - NAMED} more are in the table" if len(told) > NAMED else ""
-    n = f"n = {told[0].pairs} pairs of trials each, p < {LEVEL} and an interval without 1 for a claim"
-    return [f"In steps to the target, against {reference} ({n}): {'; '.join(said_of)}{more}."]
+    n = f"n = {_range([each.pairs for each in told], 'pair')} of trials"
+    evidence = f"{n}, p < {LEVEL} and an interval without 1 for a claim"
+    return f"In steps to the target, against {reference} ({evidence}): {'; '.join(said_of)}{more}."
 
 
 def _compared(each: Standing, reference: str) -> str:

@@ -13,7 +13,7 @@ from trainstation.bench.records.ledger import Ledger
 from trainstation.bench.records.rows import Diagnostic, Row, Trial, to_json
 from trainstation.bench.report.page.evidence import groups
 from trainstation.bench.report.page.sections import Download, Part, Section, absent
-from trainstation.bench.report.page.tables import Cell, Table, number
+from trainstation.bench.report.page.tables import Cell, Table, folded, number
 from trainstation.bench.words import counted, hyper
 from trainstation.errors import DuplicateOptimizerError, UnknownOptimizerError
 from trainstation.registry.lookup import find_optimizer
@@ -38,7 +38,8 @@ def configurations(trials: Sequence[Trial], boxes: Mapping[str, Space]) -> Secti
         space = ", ".join(f"{key} {_side(side)}" for key, side in box.items())
         rows.append([Cell(name), Cell(hyper(default.get(name, {})), kind="long"), Cell(space, kind="long")])
     headings = ["optimizer", "hyper-parameters", "search box"]
-    tables = [Table("As registered, and the box that the track tuned searches", headings, rows, frozenset(headings))]
+    registered = "As registered, and the box that the track tuned searches"
+    tables = [folded(Table(registered, headings, rows, frozenset(headings)))]
     texts = ["An interval is searched on a logarithmic scale. On every problem all optimizers have as many points."]
     best = []
     for (problem, track, name), some in found.items():
@@ -48,7 +49,8 @@ def configurations(trials: Sequence[Trial], boxes: Mapping[str, Space]) -> Secti
             best.append([Cell(name), Cell(problem), Cell(hyper(point), kind="long"), Cell(edges, kind="long")])
     if best:
         headings = ["optimizer", "problem", "best point of the box", "warning"]
-        tables.append(Table("What was tuned: the best point of each search", headings, best, frozenset(headings)))
+        found_best = Table("What was tuned: the best point of each search", headings, best, frozenset(headings))
+        tables.append(folded(found_best))
         warned = sum(bool(line[-1].text) for line in best)
         texts.append(f"{warned} of {len(best)} best points lie at an edge of their box: outside may be a better one.")
     return Section("configurations", "Configurations and search boxes", texts, parts=[Part(tables=tables)])
@@ -83,7 +85,7 @@ def diagnostics(rows: Sequence[Diagnostic]) -> Section:
         "Each is of one property, passed or failed, and not scored. ● default: passed as registered; ◐ tuned: passed "
         "with another learning rate of a grid that all have; ✕ fail; ! error: raised (see the failures)."
     )
-    found = Table("Diagnostics by optimizer", ["optimizer", "passed", *across], lines, frozenset(across))
+    found = folded(Table("Diagnostics by optimizer", ["optimizer", "passed", *across], lines, frozenset(across)))
     return Section("diagnostics", title, [text], parts=[Part(tables=[found])])
 
 

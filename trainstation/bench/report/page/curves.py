@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from trainstation.bench import command_line, words
+from trainstation.bench.palette import is_control
 from trainstation.bench.records.rows import Trial
 from trainstation.bench.report.axes import limits, ticks
 from trainstation.bench.report.curves import Curve, curve
@@ -23,7 +24,7 @@ NAMED = 3  # of the best, in the text that stands for a figure
 def curves(trials: Sequence[Trial], looks: Mapping[str, Look]) -> Section:
     """Draw a panel of each problem in each track."""
     parts = []
-    for track in sorted({trial.track for trial in trials if trial.points}, reverse=True):  # tuned, default
+    for track in sorted({trial.track for trial in trials if trial.points}, reverse=True):  # tuned, known, default
         some = [trial for trial in trials if trial.track == track]
         parts.append(Part(f"Track {track}", panels=list(_panels(some, track, looks))))
     if not parts:
@@ -57,9 +58,9 @@ def _panels(trials: Sequence[Trial], track: str, looks: Mapping[str, Look]) -> I
 def _best(found: Mapping[str, Curve], first: Trial) -> str:
     """Say which optimizer ends best."""
     sign = 1 if first.lower_is_better else -1
-    ends = sorted((sign * made.middle[-1], name) for name, made in found.items())
+    ends = sorted((sign * made.middle[-1], name) for name, made in found.items() if not is_control(name))
     said = [f"{name} {words.metric(first.metric, sign * value)}" for value, name in ends[:NAMED]]
-    return f"Curves of {len(found)} optimizers over the steps; at the end the best medians are {', '.join(said)}."
+    return f"Curves of {len(ends)} optimizers over the steps; at the end the best medians are {', '.join(said)}."
 
 
 def _draw(axes: Any, found: Mapping[str, Curve], first: Trial, looks: Mapping[str, Look]) -> None:

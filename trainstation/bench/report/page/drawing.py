@@ -19,6 +19,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from trainstation.bench.report.axes import columns
 from trainstation.bench.report.page.looks import CSS, FAINT, GRID, IN_FILES, INK, ON_PAGE
 
 __all__ = ["Drawing"]
@@ -52,7 +53,7 @@ NUMBER = re.compile(r"-?\d+\.\d+")
 REFERENCE = re.compile(r"url\(#([^)]+)\)")
 SPACE = re.compile(r"\s*([MLQCz])\s*", re.IGNORECASE)
 FAMILY = re.compile("font-(?!size)")  # text is in the page's letters
-SCALE, LETTERS, ACROSS, ROW = 1.3, 16.0, 3, 0.2  # of a file: size, letters in an inch, its legend in columns, inches
+SCALE, LETTERS, ROW = 1.3, 13.0, 0.2  # of a file: size, letters of its title in an inch, inches of a legend's row
 LEFT, BOTTOM, EDGE = 0.6, 0.46, 0.08  # inches around the axes: those of neighbours are in line
 
 
@@ -107,11 +108,11 @@ class Drawing(NamedTuple):
             axes.set_title(textwrap.fill(title, int(LETTERS * wide)), fontsize="medium", loc="left")
             shown = {str(each.get_gid()): each for each in figure.findobj(_has_name(self.names))}
             if shown:
-                rows = -(-len(shown) // ACROSS)
-                figure.set_figheight(high * SCALE + rows * ROW)
                 labels = [self.names[gid] for gid in shown]
+                across = columns(labels, wide * SCALE)
+                figure.set_figheight(high * SCALE + -(-len(labels) // across) * ROW)
                 figure.legend(
-                    [*shown.values()], labels, loc="outside lower center", ncols=ACROSS, frameon=False, fontsize="small"
+                    [*shown.values()], labels, loc="outside lower center", ncols=across, frameon=False, fontsize="small"
                 )
             figure.savefig(path, metadata={"Date" if path.suffix == ".svg" else "CreationDate": None})
 

@@ -10,7 +10,7 @@ from trainstation.bench import command_line, stats, words
 from trainstation.bench.records.ledger import Ledger
 from trainstation.bench.records.rows import Env, Run, Trial
 from trainstation.bench.report.page.sections import Part, Section
-from trainstation.bench.report.page.tables import Cell, Table, number
+from trainstation.bench.report.page.tables import Cell, Table, folded, number
 from trainstation.bench.words import counted
 
 __all__ = ["environment", "groups", "results"]
@@ -84,7 +84,7 @@ def results(trials: Sequence[Trial], runs: Sequence[Run]) -> Section:
         first = next(some[0] for (which, _, _), some in found.items() if which == problem)
         target = f", target {words.metric(first.metric, first.target)}" if first.target is not None else ""
         caption = f"{problem}: {first.metric} on data not trained on{target}; medians over n seeds, with 95 % intervals"
-        parts.append(Part(tables=[Table(caption, headings, rows, frozenset({"track", "status", "command"}))]))
+        parts.append(Part(tables=[folded(Table(caption, headings, rows, frozenset({"track", "status", "command"})))]))
     texts = ["A command runs its row again, in another folder (--out) or with --fresh. — is a miss."]
     return Section("results", "Every result, and its command", texts, parts=parts)
 

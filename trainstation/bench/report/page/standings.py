@@ -43,7 +43,7 @@ def leaderboard(found: Standings, speeds: Sequence[Speed]) -> Section:
         "Score: the area under the performance profile: 1 for the fastest on every problem, 0 for four times "
         "slower or a miss; it depends on the others there. Speed-up: geometric mean over problems and paired "
         "seeds against the reference, with its 95 % interval; “better” and “faster” only where the interval excludes 1 "
-        "and p < 0.05."
+        "and p < 0.05. “not claimed”: the loser was tuned with fewer trials than the winner."
     )
     spent = _nanoseconds(speeds)
     tables = [_board(track, some, spent) for track, some in found.items()]
@@ -82,9 +82,9 @@ def _board(track: str, found: Sequence[Standing], spent: Mapping[str, float]) ->
         ]
         for each in found
     ]
-    caption = f"Track {track}: {len(found)} optimizers on {found[0].of_problems} problems; speed-ups {against}".rstrip(
-        "; "
-    )
+    count = words.counted(sum(not is_control(each.optimizer) for each in found), "optimizer")
+    caption = f"Track {track}: {count} on {words.counted(found[0].of_problems, 'problem')}; speed-ups {against}"
+    caption = caption.rstrip("; ")
     made = Table(caption, headings, rows, frozenset({"verdict, steps", "verdict, time", "from"}))
     return folded(made, {each.optimizer for each in found if each.solved or each.score_steps}, "No target reached")
 

@@ -79,16 +79,19 @@ def matrix(
                 cell._replace(kind="number miss") if missed else cell._replace(heat=heat(column, value or 0.0))
             )
         rows.append(cells)
-    return folded(Table(caption, [corner, *across], rows), {name for (name, _), value in values.items() if value})
+    telling = {name for (name, _), value in values.items() if value and math.isfinite(value)}
+    return folded(Table(caption, [corner, *across], rows), telling)
 
 
-def folded(table: Table, telling: Collection[str], nothing: str = "Nothing but misses and zeros") -> Table:
+def folded(
+    table: Table, telling: Collection[str] | None = None, nothing: str = "Nothing but misses and zeros"
+) -> Table:
     """Put apart the rows of controls, and those of names that are not telling: they say the same of each column."""
     apart: dict[str, list[Sequence[Cell]]] = {"": [], nothing: [], "Controls, which are wrong on purpose": []}
     *_, controls = apart
     for row in table.rows:
         name = row[0].text
-        apart[controls if is_control(name) else "" if name in telling else nothing].append(row)
+        apart[controls if is_control(name) else "" if telling is None or name in telling else nothing].append(row)
     below = [
         table._replace(caption=f"{why}: {', '.join(row[0].text for row in rows)}", rows=rows)
         for why, rows in apart.items()

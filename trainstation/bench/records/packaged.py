@@ -19,7 +19,7 @@ from trainstation.bench.records.rows import Trial
 from trainstation.bench.stats import median
 from trainstation.jsonable import jsonable
 
-__all__ = ["FILE", "Reference", "Settings", "reference", "summarized", "text_of"]
+__all__ = ["FILE", "Packaged", "Settings", "packaged", "summarized", "text_of"]
 
 FILE = DATA / "reference.json"
 TRACK = "tuned"
@@ -38,7 +38,7 @@ class Settings:
     searched: int
 
 
-class Reference:
+class Packaged:
     """What the file holds.
 
     Attributes:
@@ -74,9 +74,9 @@ class Reference:
 
 
 @cache
-def reference() -> Reference:
+def packaged() -> Packaged:
     """Return the packaged results."""
-    return Reference(json.loads(FILE.read_text(encoding="utf-8")))
+    return Packaged(json.loads(FILE.read_text(encoding="utf-8")))
 
 
 def summarized(ledger: Ledger, boxes: Mapping[str, Collection[str]]) -> dict[str, Any]:
