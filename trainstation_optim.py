@@ -27,6 +27,14 @@ REMEDY = (
 
 def main() -> None:
     """Run the command; exit with 2 if the package that it would import is not ours, or not whole."""
+    try:
+        _run()
+    except KeyboardInterrupt:  # before the command itself, which says it its own way, has begun
+        sys.stderr.write("Interrupted.\n")
+        raise SystemExit(130) from None
+
+
+def _run() -> None:
     wrong = _what_is_wrong()
     if wrong:
         sys.stderr.write(f"Error: {wrong}: {REMEDY}\n")

@@ -146,3 +146,14 @@ def test_the_import_warns_once_where_it_was_asked_for_and_goes_on(tmp_path):
     folder = Path(ts.__file__).parent
     said = f"UserWarning|<string>|{folder} holds another project, too: {trainstation_optim.REMEDY}|0.001\n"
     assert fakes.python(tmp_path, code).stdout == said
+
+
+def test_ctrl_c_while_it_is_imported_is_a_line(monkeypatch, capsys):
+    def interrupted():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(trainstation_optim, "_what_is_wrong", interrupted)
+    with pytest.raises(SystemExit) as ended:
+        trainstation_optim.main()
+    assert ended.value.code == 130
+    assert capsys.readouterr().err == "Interrupted.\n"

@@ -178,6 +178,15 @@ def test_a_built_ins_name(name, empty_folder):
     assert list(empty_folder.iterdir()) == []
 
 
+@pytest.mark.parametrize(("name", "whose"), [("lion", "trainstation-lion"), ("Soap", "trainstation-modern")])
+def test_a_name_that_one_of_our_plugins_brings(name, whose, empty_folder):
+    said = new(name, code=2)
+    assert said.startswith(
+        f"Error: '{name.lower()}' cannot be the name of a new optimizer: it is an optimizer of {whose}"
+    )
+    assert list(empty_folder.iterdir()) == []
+
+
 @pytest.mark.parametrize(
     ("name", "why"),
     [

@@ -19,7 +19,7 @@ import click
 
 from trainstation import kernels
 from trainstation.cli.common import Failure, as_json
-from trainstation.registry import builtin
+from trainstation.registry import builtin, first_party
 from trainstation.registry.names import normalize
 
 __all__ = ["new", "patched"]
@@ -112,6 +112,8 @@ def _unfit(name: str, module: str, with_kernel: bool) -> str:
     """Say why a name is not allowed, or nothing."""
     if any(name in (spec.name, *spec.aliases) for spec in builtin.trainstation_optimizers()):
         return "it is a built-in's, which it always means"
+    if brought := first_party.brings(name):
+        return f"it is an optimizer of {brought}"
     if not NAME.fullmatch(name):
         return "it names a module, too: a letter first, then a-z, 0-9 and single _ between them, 64 characters at most"
     if name.startswith("trainstation_"):

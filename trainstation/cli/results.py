@@ -65,9 +65,10 @@ def _writing(path: Path) -> Iterator[None]:
 
 
 def _read(out: Path) -> Ledger:
+    """Return the rows of a folder; of one that is not there, none."""
     from trainstation.bench.records.ledger import Ledger
 
-    return Ledger.read(out)
+    return Ledger.read(out) if out.exists() else Ledger()
 
 
 def _ledger(out: Path) -> Ledger:
@@ -77,7 +78,7 @@ def _ledger(out: Path) -> Ledger:
     except (OSError, ValueError) as error:
         raise Failure(str(error)) from error
     if not ledger.trials and not ledger.speeds:
-        text = f"there are no rows in {out}; trainstation bench makes some"
+        text = f"there are no rows in {out}; {command_line('bench', out=out)} makes some"
         raise Failure(text)
     return ledger
 
@@ -149,7 +150,8 @@ def compare(a: str, b: str, track: str | None, out: Path, as_json: bool) -> None
     which = f"{track} trials" if track else "trials"
     missing = [name for name in names if not any(trial.optimizer == name and trial.track in tracks for trial in here)]
     whose = " or ".join(missing) if missing else "both in one track"
-    text = f"{out} has no {which} of {whose}; trainstation bench {' '.join(names)} makes some"
+    makes = command_line("bench", *names, *(["--track", track] if track in ("default", "tuned") else []), out=out)
+    text = f"{out} has no {which} of {whose}; {makes} makes some"
     raise Failure(text)
 
 

@@ -11,10 +11,21 @@ from pathlib import Path
 
 from trainstation.registry.names import normalize, project
 
-__all__ = ["TABLE", "unknown"]
+__all__ = ["TABLE", "brings", "unknown"]
 
 TABLE = Path(__file__).with_name("first_party.json")
 SURE = 0.85  # so near that it is meant, though another is here: "adamaxx" means adamax, and "adma" adam
+
+
+def _names() -> dict[str, str]:
+    """Return the distribution of each name."""
+    table = json.loads(TABLE.read_text(encoding="utf-8"))
+    return {name: distribution for distribution, names in table.items() for name in names}
+
+
+def brings(name: str) -> str:
+    """Return which of our plugins brings an optimizer of this name; "" if none does."""
+    return _names().get(normalize(name), "")
 
 
 def unknown(name: str, known: Sequence[str], left_out: Collection[str]) -> str:
@@ -30,8 +41,7 @@ def unknown(name: str, known: Sequence[str], left_out: Collection[str]) -> str:
 
     absent = {
         each: distribution
-        for distribution, names in json.loads(TABLE.read_text(encoding="utf-8")).items()
-        for each in names
+        for each, distribution in _names().items()
         if each not in known and distribution not in map(project, left_out)
     }
     asked, _, plain = normalize(name).rpartition("/")

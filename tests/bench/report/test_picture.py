@@ -8,6 +8,7 @@ from toys import QUADRATIC, trial_of
 
 from trainstation.bench.palette import look_of
 from trainstation.bench.problems import find_problems
+from trainstation.bench.records.rows import Point
 from trainstation.bench.report.picture import draw
 
 
@@ -51,6 +52,18 @@ def test_no_title_of_any_problem_is_cut(drawn):
         for other in titled:
             if one is not other:
                 assert not one.title.get_window_extent(renderer).overlaps(other.title.get_window_extent(renderer))
+
+
+@pytest.mark.parametrize("target", [0.0235, 25.0, 0.001])
+def test_the_words_at_the_target_are_within_the_axes(drawn, target):
+    problem = replace(QUADRATIC, metric="loss", lower_is_better=True, target=target)
+    values = [100.0, 10.0, 0.05, 0.03]
+    points = [Point("", "toy", "sgd", 0, 10 * n, 0.0, value, value, 0.1) for n, value in enumerate(values)]
+    figure = drawn([problem], [replace(trials_of("sgd", seeds=1)[0], points=points, target=target)])
+    axes = next(axes for axes in figure.axes if axes.get_title())
+    place = axes.texts[0].get_window_extent(figure.canvas.get_renderer())
+    frame = axes.get_window_extent()
+    assert frame.y0 + 2 < place.y0 < place.y1 < frame.y1 - 2
 
 
 def test_a_name_has_its_colour_whoever_else_is_there(drawn):

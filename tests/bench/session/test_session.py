@@ -455,7 +455,7 @@ def test_a_minute_of_an_optimizer_that_fails_says_so_once(tmp_path, register):
     words = ["adam", "fails", "--seeds", "4", "--problem", "quadratic"]
     result, rows = bench(tmp_path / "out", *words, code=3)
     assert {row["status"] for row in kind(rows, "trial") if row["optimizer"] == "fails"} == {"error"}
-    assert "Trials have diverged or failed of fails." in result.stdout
+    assert "Trials of fails have diverged or failed." in result.stdout
     assert result.stdout.count(": error, height ") == 1
 
 
@@ -536,7 +536,10 @@ def test_two_optimizers_are_compared_in_a_sentence(tmp_path):
     words = ["compare", "adam", "rmsprop", "--track", "default", "--out", str(tmp_path)]
     missing = CliRunner().invoke(main, words)
     assert missing.exit_code == 2
-    assert "has no default trials of rmsprop; trainstation bench adam rmsprop makes some" in missing.stderr
+    advice = f"trainstation bench adam rmsprop --track default --out {tmp_path}"
+    assert f"has no default trials of rmsprop; {advice} makes some" in missing.stderr
+    nowhere = CliRunner().invoke(main, ["report", "--out", str(tmp_path / "nowhere")])
+    assert f"there are no rows in {tmp_path / 'nowhere'}; trainstation bench --out " in nowhere.stderr
 
 
 def test_rows_become_a_page(tmp_path):

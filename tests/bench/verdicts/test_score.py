@@ -261,7 +261,7 @@ def test_sentences():
         "Better than adamw, default, in steps to the target: lion 2 times as fast [2, 2], p < 0.001" + others,
         "Faster than adamw, default, in seconds: lion 2 times as fast [2, 2], p < 0.001" + others,
         "Most trials reach the target, 100%, with lion, adamw (n = 12 each); none of nan, sgd does.",
-        "Trials have diverged or failed of nan.",
+        "Trials of nan have diverged or failed.",
     ]
 
 

@@ -80,7 +80,7 @@ def limits(
         deep = min(*aims, start * DEEP if target is None else target * BELOW)
         low = max(low, deep) if min(low, deep) > 0 else low  # of many decades below the target, two are shown
         if spans_decades(low, high):
-            axes.set_ylim(low / 1.7, high * 1.5)
+            axes.set_ylim(low / 1.8, high * 1.5)
             log_axis(axes.yaxis, metric)
             return
     if metric == "accuracy" and spans_decades(1 - min(high, FULL), 1 - low):

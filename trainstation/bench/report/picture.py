@@ -22,6 +22,7 @@ __all__ = ["draw"]
 ACROSS = 3  # problems beside one another
 WIDE, HIGH = 4.3, 2.7  # inches of a panel
 LETTERS = 46  # of a title in its width
+ROOM = 0.12  # of an axis, that a line of small letters takes
 TRACKS = {"known": 1.5, "tuned": 1.5, "default": 0.8}  # width of the lines
 
 
@@ -86,13 +87,16 @@ def _metrics(axes: Any, problem: Problem, trials: Sequence[Trial]) -> None:
         )
     if problem.target is not None:
         axes.axhline(problem.target, color="0.4", linewidth=0.9, linestyle=(0, (2, 2)))
+        where = axes.transAxes.inverted().transform(axes.transData.transform((0.0, problem.target)))[1]
+        # On the side where curves have gone by, if there is room for it.
+        below = where > ROOM if problem.lower_is_better else where > 1 - ROOM
         axes.annotate(
             f"target {problem.say(problem.target)}",
             (0.01, problem.target),
             xycoords=("axes fraction", "data"),
-            xytext=(0, -3 if problem.lower_is_better else 3),
+            xytext=(0, -3 if below else 3),
             textcoords="offset points",
-            va="top" if problem.lower_is_better else "bottom",
+            va="top" if below else "bottom",
             color="0.3",
             fontsize="small",
         )

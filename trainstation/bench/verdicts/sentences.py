@@ -148,7 +148,7 @@ def _solved(found: Sequence[Standing]) -> str:
 
 def _failed(found: Sequence[Standing]) -> str:
     failed = [each.optimizer for each in found if each.failures]
-    return f"Trials have diverged or failed of {_listed(failed)}." if failed else ""
+    return f"Trials of {_listed(failed)} have diverged or failed." if failed else ""
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -120,7 +120,8 @@ def _profile(
         axes.yaxis.set_major_formatter("{x:.0f} %")
 
     value = "score_steps" if measure == "steps" else "score_secs"
-    ranked = sorted(found, key=lambda each: -(getattr(each, value) or 0.0))[:3]
+    real = [each for each in found if getattr(each, value) and not is_control(each.optimizer)]
+    ranked = sorted(real, key=lambda each: -(getattr(each, value) or 0.0))[:3]
     best = ", ".join(f"{each.optimizer} {words.score(getattr(each, value))}" for each in ranked)
     alt = f"Performance profiles, {track}, {MEASURES[measure]}, of {len(made)} optimizers. The highest scores: {best}."
     names = {look.key: name for name, look in looks.items()}
