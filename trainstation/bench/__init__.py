@@ -3,8 +3,9 @@
 import shlex
 from pathlib import Path
 
-__all__ = ["OUT", "command_line"]
+__all__ = ["OUT", "TRACKS", "command_line"]
 
+TRACKS = ("tuned", "known", "default")  # of trials that are judged, the headline first
 OUT = "trainstation-bench"  # the folder of all files, unless another is named
 
 

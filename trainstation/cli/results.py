@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 from click.core import ParameterSource
 
-from trainstation.bench import command_line
+from trainstation.bench import TRACKS, command_line
 from trainstation.cli.common import Failure, as_json, needs_the_extra, out_folder, output
 from trainstation.errors import DuplicateOptimizerError, UnknownOptimizerError
 from trainstation.jsonable import jsonable
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from trainstation.bench.records.ledger import Ledger
 
 __all__ = ["compare", "leaderboard", "problems", "report"]
-
-TRACKS = ("tuned", "known", "default")
 
 
 @click.command()

@@ -32,6 +32,7 @@ GRACE = 9.0  # seconds after the minute that the second seed may take
 SURE = 0.85  # of the time that is left: what may be planned for more than must run
 
 Key = tuple[str, str]  # problem, optimizer
+Cost = Callable[[Problem, str, int], float]  # seconds of a trial: its problem, optimizer, steps
 
 
 @dataclass(frozen=True)
@@ -92,9 +93,12 @@ class Minute(Plan):
             if processes == 1 or _known(problem.name, name):  # what a stranger may crash is its process alone
                 pace.time(problem, name)
 
-        def needs(name: str, points: int = self.points, seeds: int = LEAST) -> float:
+        def evaluations(problem: Problem, _: str, steps: int) -> float:
+            return pace.evaluations(problem, steps)
+
+        def needs(name: str, points: int, seeds: int = LEAST, cost: Cost = pace.trial) -> float:
             plan = replace(self, points=points, planned=seeds)
-            each = (plan.trials_of(of, name) * pace.trial(of, name, plan.steps(of)) for of in problems)
+            each = (plan.trials_of(of, name) * cost(of, name, plan.steps(of)) for of in problems)
             return sum(each) / processes
 
         if self.seeds:
@@ -108,12 +112,8 @@ class Minute(Plan):
         points = next(enough, POINTS[-1])
         used = sum(needs(name, points) for name in first)
         if used > left:
-            fixed = sum(
-                replace(self, points=points, planned=LEAST).trials_of(each, name)
-                * pace.evaluations(each, self.steps(each))
-                for each, name in product(problems, first)
-            )
-            share = max(left - fixed / processes, 1.0) / (used - fixed / processes)
+            fixed = sum(needs(name, points, cost=evaluations) for name in first)  # as many of shorter trials
+            share = max(left - fixed, 1.0) / (used - fixed)
             lengths = {each.name: max(GRID, int(self.steps(each) * share)) for each in problems}
             return replace(self, lengths=lengths, points=points, planned=LEAST, **self._only(first))
         running = list(first)

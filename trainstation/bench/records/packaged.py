@@ -49,6 +49,8 @@ class Packaged:
 
     """
 
+    track = TRACK
+
     def __init__(self, found: Mapping[str, Any]) -> None:
         """Take the file's content, as `summarized` returns it."""
         self.cpu_model, self.measured = found["cpu_model"], found["measured"]
@@ -61,8 +63,6 @@ class Packaged:
                 self._settings[problem, optimizer] = Settings(cell["hyper"], cell["searched"])
                 of = {"problem": problem, "optimizer": optimizer}
                 self.trials += _trials(of | found["problems"][problem] | found["optimizers"][optimizer], cell)
-
-    track = TRACK
 
     def __str__(self) -> str:
         """Say where the results are from."""

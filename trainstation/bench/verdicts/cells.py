@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from trainstation.bench import TRACKS
 from trainstation.bench.records.rows import Trial
 
 __all__ = ["Cell", "Cells", "Measure", "Tracks", "cells", "current"]
@@ -69,7 +70,7 @@ Tracks = Mapping[str, Cells]
 
 def cells(trials: Iterable[Trial]) -> Tracks:
     """Return the current trials by track, then by problem and optimizer, as `current` says which these are."""
-    found: dict[str, dict[tuple[str, str], list[Trial]]] = {"default": {}, "known": {}, "tuning": {}, "tuned": {}}
+    found: dict[str, dict[tuple[str, str], list[Trial]]] = {track: {} for track in (*TRACKS, "tuning")}
     for trial in current(trials):
         found.setdefault(trial.track, {}).setdefault((trial.problem, trial.optimizer), []).append(trial)
     return {

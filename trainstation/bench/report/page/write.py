@@ -13,6 +13,7 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from trainstation.bench import TRACKS
 from trainstation.bench.palette import is_control
 from trainstation.bench.records.ledger import Ledger
 from trainstation.bench.report.page import appendix, evidence, pictures, tuning
@@ -29,7 +30,6 @@ __all__ = ["save_figures", "write"]
 
 SHOWN = 8  # best optimizers that are shown until others are asked for
 ALWAYS = ("adamw", "sgd", "adam")
-TRACKS = ("tuned", "known", "default")  # the headline first
 
 
 def write(ledger: Ledger, path: Path, *, command: str) -> None:
