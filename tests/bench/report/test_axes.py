@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -6,6 +7,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from toys import QUADRATIC
 
 from trainstation.bench.report.axes import limits
 
@@ -18,12 +20,16 @@ def axis():
     return figure.subplots()
 
 
+def of(metric, target=None, *, lower=True):
+    return replace(QUADRATIC, metric=metric, target=target, lower_is_better=lower)
+
+
 @settings(deadline=None, max_examples=200)
 @given(start=VALUES, end=VALUES, target=st.none() | VALUES, lower=st.booleans())
 def test_start_end_and_target_are_on_the_axis(start, end, target, lower):
     axes = axis()
     axes.plot([0, 1], [start, end])
-    limits(axes, [start, end], start=start, target=target, metric="loss", lower_is_better=lower)
+    limits(axes, [start, end], of("loss", target, lower=lower), start)
     low, high = axes.get_ylim()
     assert low < high
     shown = [start] if target is None else [start, target]
@@ -38,20 +44,20 @@ def test_start_end_and_target_are_on_the_axis(start, end, target, lower):
 def test_an_axis_over_decades_is_logarithmic(start, times):
     assume(abs(times - 10) > 0.1)
     axes = axis()
-    limits(axes, [start, start / times], start=start, metric="loss")
+    limits(axes, [start, start / times], of("loss"), start)
     assert (axes.get_yscale() == "log") == (times > 10)
 
 
 def test_below_zero_an_axis_is_not_logarithmic():
     axes = axis()
-    limits(axes, [2.0, 1e-3], start=2.0, target=-1.0, metric="loss")
+    limits(axes, [2.0, 1e-3], of("loss", -1.0), 2.0)
     assert axes.get_yscale() == "linear"
 
 
 def test_shares_that_come_near_to_1_are_told_apart():
     axes = axis()
     axes.plot([0, 1, 2], [0.1, 0.9, 0.97])
-    limits(axes, [0.1, 0.97], start=0.1, target=0.96, metric="accuracy", lower_is_better=False)
+    limits(axes, [0.1, 0.97], of("accuracy", 0.96, lower=False), 0.1)
     axes.figure.canvas.draw()
     place = {value: axes.transData.transform((0, value))[1] for value in (0.1, 0.8, 0.9, 0.95)}
     assert math.isclose(place[0.9] - place[0.8], place[0.95] - place[0.9], rel_tol=1e-6)
@@ -61,6 +67,6 @@ def test_shares_that_come_near_to_1_are_told_apart():
 @pytest.mark.parametrize("best", [1.0, 0.99995])
 def test_a_share_of_1_is_at_the_end_of_its_axis(best):
     axes = axis()
-    limits(axes, [0.1, best], start=0.1, metric="accuracy", lower_is_better=False)
+    limits(axes, [0.1, best], of("accuracy", lower=False), 0.1)
     axes.figure.canvas.draw()
     assert np.isfinite(axes.get_ylim()).all()

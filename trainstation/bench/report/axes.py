@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
@@ -11,7 +11,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLoca
 from trainstation.bench import words
 from trainstation.registry.problem import PERCENT
 
-__all__ = ["columns", "limits", "log_axis", "spans_decades", "ticks"]
+__all__ = ["Measured", "columns", "limits", "log_axis", "spans_decades", "ticks"]
 
 # The digits of a logarithmic axis's numbers, where it spans fewer times than this; beyond, powers of ten alone.
 DIGITS = {30: (1, 2, 5), 300: (1, 3)}
@@ -52,30 +52,37 @@ def columns(labels: Iterable[str], inches: float) -> int:
     return max(1, int(inches / (LINE + longest * LETTER)))
 
 
-def limits(
-    axes: Any,
-    values: Sequence[float],
-    *,
-    start: float,
-    target: float | None = None,
-    metric: str = "",
-    lower_is_better: bool = True,
-) -> None:
+class Measured(Protocol):
+    """What has a metric: a problem, or a trial on it."""
+
+    @property
+    def metric(self) -> str:
+        """Its name, which says how numbers are written."""
+
+    @property
+    def target(self) -> float | None:
+        """The value to reach, if there is one."""
+
+    @property
+    def lower_is_better(self) -> bool:
+        """Whether that is so."""
+
+
+def limits(axes: Any, values: Sequence[float], of: Measured, start: float) -> None:
     """Let the axis of a metric show the start, the target and the best, whatever their signs.
 
     Args:
         axes: of the figure.
         values: that are drawn.
+        of: what they are the metric of.
         start: the metric before the first step. Where lower is better, what is worse than this and the target leaves
             the axis.
-        target: a line that is drawn, too.
-        metric: says how numbers are written.
-        lower_is_better: of the metric.
 
     """
+    metric, target = of.metric, of.target
     aims = [start] if target is None else [start, target]
     low, high = min(*aims, *values), max(*aims, *values)
-    if lower_is_better:
+    if of.lower_is_better:
         high = max(aims)
         deep = min(*aims, start * DEEP if target is None else target * BELOW)
         low = max(low, deep) if min(low, deep) > 0 else low  # of many decades below the target, two are shown

@@ -80,10 +80,8 @@ def _metrics(axes: Any, problem: Problem, trials: Sequence[Trial]) -> None:
         limits(
             axes,
             [float(end) for each in found for end in (each.middle.min(), each.middle.max())],
-            start=float(np.median([each.middle[0] for each in found])),
-            target=problem.target,
-            metric=problem.metric,
-            lower_is_better=problem.lower_is_better,
+            problem,
+            float(np.median([each.middle[0] for each in found])),
         )
     if problem.target is not None:
         axes.axhline(problem.target, color="0.4", linewidth=0.9, linestyle=(0, (2, 2)))

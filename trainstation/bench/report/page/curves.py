@@ -72,10 +72,8 @@ def _draw(axes: Any, found: Mapping[str, Curve], first: Trial, looks: Mapping[st
         limits(
             axes,
             [end for made in found.values() for end in (made.middle.min(), made.middle.max())],
-            start=float(np.median([made.middle[0] for made in found.values()])),
-            target=first.target,
-            metric=first.metric,
-            lower_is_better=first.lower_is_better,
+            first,
+            float(np.median([made.middle[0] for made in found.values()])),
         )
     if first.target is not None:
         axes.axhline(first.target, color=INK, linewidth=0.9, linestyle=(0, (2, 2)))

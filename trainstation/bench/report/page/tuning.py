@@ -120,14 +120,7 @@ def _problems(known: Tracks) -> Iterator[tuple[str, Trial, float | None]]:
 
 def _limits(axes: Any, values: Sequence[float], first: Trial, start: float | None) -> None:
     """Let the axis show all values, and where training starts if that is known."""
-    limits(
-        axes,
-        values,
-        start=float(np.median(values)) if start is None else start,
-        target=first.target,
-        metric=first.metric,
-        lower_is_better=first.lower_is_better,
-    )
+    limits(axes, values, first, float(np.median(values)) if start is None else start)
 
 
 def _panel(title: str, note: str, ident: str, alt: str, draw: Any, looks: Looks) -> Panel:
