@@ -32,37 +32,66 @@ enum { TS_CHUNK = 4096 };
 typedef double ts_squares_fn(const void *g, int is_double, int64_t n);
 
 /* step.c */
-enum ts_check { TS_NORM = 1, TS_FINITE = 2 };
-enum ts_result { TS_DONE, TS_STALE, TS_OTHER, TS_MOVED, TS_NONFINITE };
+enum ts_check {
+    TS_NORM = 1,    /* measure the gradients, and scale them to max_norm */
+    TS_FINITE = 2,  /* stop where one is not finite */
+    TS_MEASURE = 4, /* measure, and leave it at that */
+    TS_LOOK = 8     /* objects.c: look at the objects, and leave it at that */
+};
+enum ts_result { TS_DONE, TS_STALE, TS_OTHER, TS_MOVED, TS_NONFINITE, TS_REGROUP };
 
 /* An array that the step writes to: NumPy's object, and where its elements were when it was checked. */
 typedef struct ts_array {
-    const char *object;
+    const void *object;
     const void *data;
 } ts_array;
 
-/* A reference that an object of Python holds: where it is, and to what it was. */
-typedef struct ts_reference {
-    const void *const *at;
-    const void *to;
-} ts_reference;
+/* Bytes that the step writes to, in the order of `low`; `most` is the largest `high` up to here. */
+typedef struct ts_range {
+    const char *low, *most;
+} ts_range;
+
+/* A parameter, as objects.c follows it. Where Python keeps what is told in bytes from the beginning of an object; -1:
+ * it is an attribute. */
+typedef struct ts_entry {
+    void *object;           /* has the values and the gradient */
+    void *array;            /* its values' array, as it was checked; NULL: a tensor of another library */
+    void *descr;            /* the dtype of values and gradient */
+    const intptr_t *shape;  /* and their shape, */
+    const void *p;          /* where the values lie */
+    const void *g;          /* where the gradient lies that was looked at last */
+    void *held;             /* the gradient, while a step reads it; NULL */
+    void *version;          /* a list of one counter, which tells of changes in place, or NULL */
+    void *owner_kind;       /* the class of gradients that keep their array at owner_at */
+    int64_t data_at, grad_at, owner_at;
+    int64_t slot;           /* whose gradient this is; NO_SLOT: `update` steps it; NO_ROW: it is to have none */
+    int64_t n, nd;          /* the number of elements, and of axes */
+    int32_t is_double, is_lent; /* is_lent: the values are another array at each step */
+    int32_t is_wanted, is_active, is_grouped; /* to be stepped; with a gradient now; when the slots were grouped */
+} ts_entry;
+enum { TS_NO_SLOT = -1, TS_NO_ROW = -2 };
 
 typedef struct ts_call {
-    const ts_slot *slots;
+    const ts_slot *slots; /* those without scalars are left out of this step, and have n = 0 */
     int64_t n_slots;
+    ts_slot *to_point;    /* the same, for objects.c to point to gradients */
+    ts_entry *entries;
+    int64_t n_entries;
     const ts_array *arrays;
     int64_t n_arrays;
-    const ts_reference *references;
-    int64_t n_references;
-    int64_t data_offset, flags_offset; /* of NumPy's object, as PyArray_DATA and PyArray_FLAGS read them */
+    const ts_range *ranges;
+    int64_t n_ranges;
+    int (*exchange)(void *tensor, void *made); /* the other library's dltensor_from_py_object_no_sync */
     double *partial;  /* room for n_elements / TS_CHUNK + n_slots + 1, if anything is checked */
     double max_norm;  /* > 0: gradients are scaled so that their norm is at most this */
     double clip;      /* in without TS_NORM: their factor; out with it */
-    double norm;      /* out with TS_NORM: of all gradients */
-    int64_t slot;     /* out: the first one that TS_NONFINITE is about */
+    double squares;   /* out with TS_NORM: their sum over all gradients */
+    int64_t slot;     /* out with TS_NORM: the first one whose gradient is not finite, or -1 */
     void *const *averages; /* NULL, or for each slot the running average of its parameter */
     double weight;         /* of the new values in it; 1: they are copied */
+    int64_t *n_averaged;   /* NULL, or what counts the averages */
     int32_t check, isa, threads; /* isa and threads: those of the last step */
+    int32_t is_exact;      /* whether every wanted parameter must have a gradient */
 } ts_call;
 int ts_step(ts_call *call, int isa, int threads);
 double ts_squares(int isa, const void *g, int is_double, int64_t n);
@@ -85,19 +114,7 @@ typedef struct ts_halves {
     void (*narrow[2][2])(void *to, const void *from, uint32_t key, uint32_t first, int64_t n);
 } ts_halves;
 
-/* tensors.c: another library's tensors, by its C exchange interface of DLPack. The caller holds the GIL. */
-typedef struct ts_tensors {
-    void *const *tensors; /* n objects */
-    void **gradients;     /* n references that are held while C reads them; NULL otherwise */
-    ts_slot *slots;
-    const int64_t *at; /* for each tensor the index of its slot */
-    int64_t n;
-    void *name, *none;                         /* "grad" and None */
-    void *(*get)(void *object, void *name);    /* PyObject_GetAttr */
-    void (*release)(void *object);             /* Py_DecRef */
-    int (*exchange)(void *object, void *made); /* dltensor_from_py_object_no_sync */
-} ts_tensors;
-int ts_tensors_take(ts_tensors *of);
-void ts_tensors_let_go(ts_tensors *of);
+/* python.c, which holds the GIL: makes the function that Python calls for a step. */
+void *ts_step_function(void);
 
 #endif

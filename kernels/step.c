@@ -3,7 +3,6 @@
 #include "networks.h"
 
 #include <math.h>
-#include <stddef.h>
 #include <string.h>
 
 extern ts_squares_fn ts_squares_scalar, ts_squares_avx2, ts_squares_avx512, ts_squares_neon;
@@ -43,10 +42,10 @@ static int all_finite(const ts_slot *slot) {
     return 1;
 }
 
-/* The norm of all gradients; the first slot that has one which is not finite, or -1. */
-static int64_t measure(ts_call *call) {
+/* Adds up the squares of all gradients, and finds the first slot that has one which is not finite. */
+static void measure(ts_call *call) {
     double total = 0;
-    int64_t wrong = -1;
+    call->slot = -1;
     ts_walk(call, measure_part);
     for (int64_t i = 0; i < call->n_slots; i++) {
         const ts_slot *slot = &call->slots[i];
@@ -54,11 +53,10 @@ static int64_t measure(ts_call *call) {
         double sum = 0;
         for (int64_t begin = 0; begin < slot->n; begin += TS_CHUNK) sum += *partial++;
         total += sum;
-        if (wrong >= 0 || sum - sum == 0) continue;
-        if (!is_double(slot) || !all_finite(slot)) wrong = i;
+        if (call->slot >= 0 || sum - sum == 0) continue;
+        if (!is_double(slot) || !all_finite(slot)) call->slot = i;
     }
-    call->norm = sqrt(total);
-    return wrong;
+    call->squares = total;
 }
 
 /* While the new values are in a cache; pieces that fit into the first one are no faster. */
@@ -80,44 +78,41 @@ static void step_part(const ts_call *call, int64_t i, int64_t begin, int64_t end
     }
 }
 
-/* Whether every counter is that of the scalars, every parameter has the array and the gradient that it had, and every
- * array is where it was, and writable. Python gives no notice when one is replaced, frozen or moved; the objects are held
- * by the caller. */
-static int check(const ts_call *call) {
-    enum { WRITEABLE = 0x0400 };
-    for (int64_t i = 0; i < call->n_slots; i++)
-        if (*call->slots[i].step + 1 != call->slots[i].scalars->t) return TS_STALE;
-    for (int64_t i = 0; i < call->n_references; i++)
-        if (*call->references[i].at != call->references[i].to) return TS_OTHER;
-    for (int64_t i = 0; i < call->n_arrays; i++) {
-        const ts_array *array = &call->arrays[i];
-        if (*(const void *const *)(array->object + call->data_offset) != array->data ||
-            !(*(const int *)(array->object + call->flags_offset) & WRITEABLE))
-            return TS_MOVED;
+/* Whether every counter is that of the scalars: Python gives no notice when one is written to. */
+static int counters_agree(const ts_call *call) {
+    for (int64_t i = 0; i < call->n_slots; i++) {
+        const ts_slot *slot = &call->slots[i];
+        if (slot->scalars && *slot->step + 1 != slot->scalars->t) return 0;
     }
-    return TS_DONE;
+    return 1;
+}
+
+static void count(const ts_call *call) {
+    for (int64_t i = 0; i < call->n_slots; i++)
+        if (call->slots[i].scalars) ++*call->slots[i].step;
+    if (call->n_averaged) ++*call->n_averaged;
 }
 
 /* The caller has checked what Python can see: isa is usable, rules and formats exist, arrays are as trainstation.h
  * says. Unless TS_DONE is returned, nothing has been changed. */
 int ts_step(ts_call *call, int isa, int threads) {
     const uint64_t caller = ts_fp_mode(ts_fp_default);
-    int result = check(call);
+    int result = counters_agree(call) ? TS_DONE : TS_STALE;
 
     call->isa = isa;
     call->threads = threads;
     if (result == TS_DONE && call->check) {
-        const int64_t wrong = measure(call);
+        measure(call);
         call->clip = 1;
         if (call->max_norm > 0) {
-            const double factor = call->max_norm / (call->norm + 1e-6);
+            const double factor = call->max_norm / (sqrt(call->squares) + 1e-6);
             if (!(factor >= 1)) call->clip = factor;
         }
-        if (wrong >= 0 && (call->check & TS_FINITE)) call->slot = wrong, result = TS_NONFINITE;
+        if (call->slot >= 0 && (call->check & TS_FINITE)) result = TS_NONFINITE;
     }
-    if (result == TS_DONE) {
+    if (result == TS_DONE && !(call->check & TS_MEASURE)) {
         ts_walk(call, step_part);
-        for (int64_t i = 0; i < call->n_slots; i++) ++*call->slots[i].step;
+        count(call);
     }
     ts_fp_mode(caller);
     return result;

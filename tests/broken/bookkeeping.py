@@ -5,15 +5,16 @@ import numpy as np
 from broken.right import Right
 
 
-def place(p):
-    return p.ctypes.data, p.shape
+def whose(optimizer, p):
+    """Find the parameter that `update` is given a copy of, by its values."""
+    return next(id(each) for each in optimizer._linked() if each.shape == p.shape and np.array_equal(each.data, p))
 
 
 class GlobalCounter(Right):
     """Counts the steps of the optimizer, not those of the parameter."""
 
     def scalars(self, hyper, t):
-        return super().scalars(hyper, 1 + max(int(state["step"]) for state in self.state.values()))
+        return super().scalars(hyper, 1 + max((int(state["step"]) for state in self.state.values()), default=0))
 
 
 class StepsWithoutGradient(Right):
@@ -94,7 +95,9 @@ class StaleState(Right):
         self._seen = {}
 
     def update(self, p, g, state, scalars):
-        super().update(p, g, {"exp_avg": self._seen.setdefault(place(p), state["exp_avg"])}, scalars)
+        seen = self._seen.setdefault(whose(self, p), state["exp_avg"].copy())
+        super().update(p, g, {"exp_avg": seen}, scalars)
+        state["exp_avg"][...] = seen
 
 
 class HiddenState(Right):
@@ -107,7 +110,7 @@ class HiddenState(Right):
         self._hidden = {}
 
     def update(self, p, g, state, scalars):
-        super().update(p, g, {"exp_avg": self._hidden.setdefault(place(p), np.zeros_like(p))}, scalars)
+        super().update(p, g, {"exp_avg": self._hidden.setdefault(whose(self, p), np.zeros_like(p))}, scalars)
 
 
 class RateOfTheFirstGroup(Right):

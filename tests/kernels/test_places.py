@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 import trainstation as ts
 from trainstation import kernels
+from trainstation.kernels.objects import ATTRIBUTE, offset_of
 from trainstation.optimizers import Adam
 
 
@@ -70,8 +71,8 @@ def test_a_slot_is_found_where_it_is():
     for kind, name in ((Slots, "first"), (Slots, "second"), (More, "second"), (More, "third"), (ts.Tensor, "data")):
         one = object.__new__(kind)
         setattr(one, name, value := object())
-        offset = kernels.offset_of(kind, name)
-        assert offset is not None
+        offset = offset_of(kind, name)
+        assert offset != ATTRIBUTE
         assert np.frombuffer(memory(one), np.uintp)[offset // 8] == id(value)
         del one
     gc.collect()
@@ -88,4 +89,4 @@ def memory(instance):
     [(Dict, "data"), (Slots, "third"), (np.ndarray, "data"), (np.ndarray, "shape"), (int, "real"), (Slots, "__doc__")],
 )
 def test_what_is_no_slot_is_not_found(kind, name):
-    assert kernels.offset_of(kind, name) is None
+    assert offset_of(kind, name) == ATTRIBUTE

@@ -89,7 +89,7 @@ static int same(const table *a, const table *b) {
         for (int k = 0; k < 4; k++)
             if (sizes[i] && memcmp(a->arrays[i][k], b->arrays[i][k], (size_t)sizes[i] * sizeof(float)) != 0) return 0;
     }
-    return a->call.norm == b->call.norm;
+    return a->call.squares == b->call.squares;
 }
 
 /* Small and large jobs, on so many threads, or (0) on changing numbers of them. */

@@ -3,10 +3,9 @@
 import os
 import subprocess
 import sys
-import sysconfig
 
 import pytest
-from native import ROOT, SANITIZED, SOURCES, compiled, run
+from native import MODULE, ROOT, SANITIZED, compiled, run
 
 FLAGS = [*SANITIZED, "-fPIC", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
 
@@ -23,8 +22,7 @@ def python(tmp_path_factory):
     generated = folder / "_kernels.c"
     texts = [ROOT / "kernels" / name for name in ("kernels.cdef.txt", "kernels.csrc.c")]
     run(sys.executable, "-m", "cffi.gen_src", "read-sources", "trainstation._kernels", *texts, generated)
-    flags = [*FLAGS, "-I", sysconfig.get_path("include")]
-    objects = compiled(folder, "gcc", flags, [*SOURCES, generated])
+    objects = compiled(folder, "gcc", FLAGS, [*MODULE, generated])
     run("gcc", "-shared", *FLAGS, *objects, "-o", package / "_kernels.abi3.so", "-lm")
     libraries = [run("gcc", f"-print-file-name=lib{name}.so").decode().strip() for name in ("asan", "ubsan")]
     site = [path for path in sys.path if path.endswith(("site-packages", "dist-packages"))]
@@ -62,12 +60,25 @@ def python(tmp_path_factory):
         ("tests/optimizers/stepping/test_noticed.py", ""),
         ("tests/optimizers/test_clipping.py", "measure_nothing or scaling or leaves_everything"),
         ("tests/optimizers/test_errors.py", ""),
+        ("tests/optimizers/stepping/test_meanwhile.py", ""),
+        ("tests/optimizers/stepping/test_random_walk.py", ""),
+        ("tests/optimizers/functional/test_functional_random_walk.py", ""),
     ],
 )
 def test_no_test_makes_a_report(python, path, words):
     code, output, reports = python("-m", "pytest", "-q", "-p", "no:cacheprovider", path, "-k", words)
     assert not reports
     assert code == 0, output
+
+
+@pytest.mark.parametrize(
+    ("steps", "seed"), [(300, 3), pytest.param(15_000, 4, marks=pytest.mark.exhaustive)], ids=["few", "many"]
+)
+def test_steps_that_signals_interrupt_make_no_report(python, steps, seed):
+    code, output, reports = python("tests/support/signalled.py", str(steps), str(seed))
+    assert not reports
+    assert code == 0, output
+    print(output.splitlines()[-1])
 
 
 def test_an_array_that_is_too_short_would_be_seen(python):

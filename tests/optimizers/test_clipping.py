@@ -126,6 +126,36 @@ def test_an_unknown_policy_is_refused():
         SGD(on_nonfinite="stop")
 
 
+@pytest.mark.parametrize("layout", [lambda a: a, lambda a: np.repeat(a, 2)[::2]], ids=["compiled", "interpreted"])
+@pytest.mark.parametrize("steps", [0, 2])
+@pytest.mark.parametrize(
+    ("name", "value", "error"),
+    [
+        *(("max_grad_norm", value, ValueError) for value in (0, -1, -1.0, math.nan)),
+        ("max_grad_norm", "1", TypeError),
+        ("on_nonfinite", "stop", ValueError),
+        ("on_nonfinite", None, ValueError),
+    ],
+)
+def test_a_senseless_policy_that_is_set_later_is_refused_by_each_step_until_it_is_mended(
+    name, value, error, steps, layout
+):
+    p = ts.Tensor.from_numpy(layout(np.ones(4, np.float32))).requires_grad_()
+    p.grad = np.ones(4, np.float32)
+    optimizer = SGD([p], lr=0.25, momentum=0.5)
+    for _ in range(steps):
+        optimizer.step()
+    former, before = getattr(optimizer, name), everything_and_more(optimizer, [p])
+    setattr(optimizer, name, value)
+    for _ in range(2):
+        with pytest.raises(error, match=name):
+            optimizer.step()
+        assert everything_and_more(optimizer, [p]) == before
+    setattr(optimizer, name, former)
+    optimizer.step()
+    assert int(optimizer.state[p]["step"]) == steps + 1
+
+
 def everything_and_more(optimizer, params):
     """What a step that is refused may not change: bytes, keys, arrays themselves, versions."""
     states = [{k: id(v) for k, v in optimizer.state[p].items()} if p in optimizer.state else None for p in params]

@@ -5,6 +5,7 @@ import math
 
 import numpy as np
 import pytest
+from steps import everything
 
 import trainstation as ts
 from trainstation.optimizers import SGD, Adam, AdamW, RMSprop
@@ -317,6 +318,23 @@ def test_data_that_becomes_read_only_between_steps(compiled):
     with pytest.raises(ValueError, match=r"parameter 0 .* read-only"):
         optimizer.step()
     assert p.data.tobytes() == before
+
+
+@pytest.mark.parametrize("rule", [Adam.rule, None], ids=["compiled", "interpreted"])
+@pytest.mark.parametrize("name", ["step", "exp_avg", "exp_avg_sq"])
+def test_a_state_that_is_frozen_between_steps_is_refused_before_anything_moves(name, rule):
+    p, q = parameter(), parameter()
+    optimizer = type("Frozen", (Adam,), {"rule": rule})([p, q])
+    optimizer.step()
+    before = everything(optimizer)
+    optimizer.state[q][name].flags.writeable = False
+    for _ in range(2):
+        with pytest.raises(ValueError, match=f"parameter 1 of group 0 .*: its {name} is read-only"):
+            optimizer.step()
+        assert everything(optimizer) == before
+    optimizer.state[q][name].flags.writeable = True
+    optimizer.step()
+    assert [int(state["step"]) for state in optimizer.state.values()] == [2, 2]
 
 
 @pytest.mark.parametrize(

@@ -287,6 +287,19 @@ def test_a_state_dict_that_does_not_fit_changes_nothing(spoil, error, message):
 
 
 @every
+def test_what_a_user_has_noted_in_a_group_comes_along(kind):
+    one, other = kind([parameter()], **HYPER[kind]), kind([parameter()])
+    one.param_groups[0]["note"] = ["head"]
+    one.step()
+    saved = one.state_dict()
+    other.load_state_dict(saved)
+    saved["param_groups"][0]["note"].append("tail")
+    assert other.param_groups[0]["note"] == ["head"]
+    other.step()
+    assert int(other.state[other.param_groups[0]["params"][0]]["step"]) == 2
+
+
+@every
 def test_the_state_of_another_optimizer_is_refused(kind):
     other = ALL[(ALL.index(kind) + 2) % 4]
     optimizer = other([parameter()], **HYPER[other])

@@ -4,6 +4,7 @@ import itertools
 import os
 import struct
 import subprocess
+import sysconfig
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -16,9 +17,11 @@ from trainstation.kernels.step import MAX_SCALARS, MAX_STATES
 
 ROOT = Path(__file__).parents[2]
 TOOLS = ROOT / "tests" / "needs_tools"
-SOURCES = sorted(path for path in (ROOT / "kernels").glob("*.c") if path.name != "kernels.csrc.c")
+MODULE = sorted(path for path in (ROOT / "kernels").glob("*.c") if path.name != "kernels.csrc.c")
+SOURCES = [path for path in MODULE if path.name not in ("objects.c", "python.c")]  # those that no Python is needed for
 OPERATIONS = sorted((TOOLS / "operations").glob("*.c"))
 INCLUDES = [
+    *("-isystem", sysconfig.get_path("include")),
     *("-I", str(ROOT / "kernels")),
     *("-I", str(ROOT / "kernels" / "include")),
     *("-I", str(TOOLS / "operations")),

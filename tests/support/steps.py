@@ -1,5 +1,7 @@
 """Optimizers to step, and what to compare of them."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -37,10 +39,15 @@ def with_gradient(values, gradient, dtype=np.float32):
     return p
 
 
+def bytes_of(value: Any) -> Any:
+    """Return the bytes of an array, or of each of a list."""
+    return [bytes_of(each) for each in value] if isinstance(value, list | tuple) else np.asarray(value).tobytes()
+
+
 def everything(optimizer):
     """Return all bytes that a step may change."""
     return [
-        (p.data.tobytes(), {name: np.asarray(s).tobytes() for name, s in optimizer.state.get(p, {}).items()})
+        (p.data.tobytes(), {name: bytes_of(value) for name, value in optimizer.state.get(p, {}).items()})
         for group in optimizer.param_groups
         for p in group["params"]
     ]

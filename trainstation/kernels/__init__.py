@@ -6,10 +6,11 @@ environment variable TRAINSTATION_ISA names (scalar, avx2, avx512, neon).
 
 from __future__ import annotations
 
-from trainstation.kernels.arrays import PAGE_PART, address, copy_beside, zeros_beside
+from trainstation.kernels.arrays import PAGE_PART, address, copy_beside, place_of, zeros_beside
 from trainstation.kernels.functions import (
     MAPS,
     average,
+    average_later,
     bias_relu,
     cross_entropy,
     map_elements,
@@ -18,9 +19,9 @@ from trainstation.kernels.functions import (
     softmax,
     softmax_grad,
 )
-from trainstation.kernels.halves import narrow, widen
+from trainstation.kernels.halves import narrow, narrow_later, widen
 from trainstation.kernels.isa import active, cpu, get_include, isa, isa_name, isas, use
-from trainstation.kernels.objects import REFERENCE, offset_of
+from trainstation.kernels.objects import ENTRY, NO_ARRAY, NO_ROW, NO_SLOT, RANGE, exchange_of, followed, given_by
 from trainstation.kernels.rules import Rule, find_rule, load, rules
 from trainstation.kernels.step import (
     BFLOAT16_STATE,
@@ -32,7 +33,9 @@ from trainstation.kernels.step import (
     FLOAT64,
     NONFINITE,
     OTHER,
+    REGROUP,
     SLOT,
+    STALE,
     Call,
     Scalars,
     default_fp_mode,
@@ -40,8 +43,8 @@ from trainstation.kernels.step import (
     restore_fp_mode,
     run_rule,
     squares,
+    stamps,
 )
-from trainstation.kernels.tensors import Tensors
 from trainstation.kernels.threads import get_num_threads, set_num_threads
 from trainstation.kernels.windows import Axis, Windows, gather, spread
 
@@ -51,41 +54,51 @@ __all__ = [
     "DEFAULT_FP_MODE",
     "DONE",
     "EIGHT_BIT_STATE",
+    "ENTRY",
     "FLOAT32",
     "FLOAT64",
     "MAPS",
     "NONFINITE",
+    "NO_ARRAY",
+    "NO_ROW",
+    "NO_SLOT",
     "OTHER",
     "PAGE_PART",
-    "REFERENCE",
+    "RANGE",
+    "REGROUP",
     "SLOT",
+    "STALE",
     "Axis",
     "Call",
     "Rule",
     "Scalars",
-    "Tensors",
     "Windows",
     "active",
     "address",
     "average",
+    "average_later",
     "bias_relu",
     "copy_beside",
     "cpu",
     "cross_entropy",
     "default_fp_mode",
+    "exchange_of",
     "find_rule",
+    "followed",
     "gather",
     "get_include",
     "get_num_threads",
+    "given_by",
     "isa",
     "isa_name",
     "isas",
     "load",
     "map_elements",
     "narrow",
+    "narrow_later",
     "normalize",
     "normalize_grad",
-    "offset_of",
+    "place_of",
     "power",
     "restore_fp_mode",
     "rules",
@@ -95,6 +108,7 @@ __all__ = [
     "softmax_grad",
     "spread",
     "squares",
+    "stamps",
     "use",
     "widen",
     "zeros_beside",

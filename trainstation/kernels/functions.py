@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+from operator import setitem
 from typing import Any
 
 import numpy as np
@@ -15,6 +18,7 @@ from trainstation.kernels.threads import get_num_threads
 __all__ = [
     "MAPS",
     "average",
+    "average_later",
     "bias_relu",
     "cross_entropy",
     "map_elements",
@@ -59,12 +63,16 @@ def average(into: Array, values: Array, weight: float) -> None:
     Both are contiguous, of one shape, float32 or float64; the weight is rounded to their dtype. A step with averages
     (`Call.average`) does the same to the bit.
     """
+    average_later(into, values, weight)()
+
+
+def average_later(into: Array, values: Array, weight: float) -> Callable[[], object]:
+    """Return a function of C that does so, with the values of then."""
     if weight == 1:
-        np.copyto(into, values)
-        return
+        return partial(setitem, into, ..., values)
     place, other = _from_buffer(into), _from_buffer(values)
     is_wide = into.itemsize == WIDE
-    _map(active(), get_num_threads(), MAPS["lerp"], is_wide, place, place, other, weight, into.size)
+    return partial(_map, active(), get_num_threads(), MAPS["lerp"], is_wide, place, place, other, weight, into.size)
 
 
 def softmax(x: Array, *, is_log: bool = False, period: int = 0, scale: float = 1.0) -> Array:

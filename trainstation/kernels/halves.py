@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from numpy.typing import NDArray
@@ -11,7 +13,7 @@ from trainstation.kernels.isa import active
 from trainstation.kernels.native import ffi, lib
 from trainstation.kernels.threads import get_num_threads
 
-__all__ = ["narrow", "widen"]
+__all__ = ["narrow", "narrow_later", "widen"]
 
 Array = NDArray[Any]
 
@@ -44,5 +46,11 @@ def narrow(values: Array, out: Array, *, is_bfloat16: bool, t: int | None = None
             probability that keeps the mean, by random bits that are a function of the step and of the element's index.
 
     """
-    places = _from_buffer(out), _from_buffer(plain(values))
-    _narrow(active(), get_num_threads(), not is_bfloat16, t is not None, t or 0, *places, values.size)
+    narrow_later(plain(values), out, is_bfloat16=is_bfloat16, t=t)()
+
+
+def narrow_later(values: Array, out: Array, *, is_bfloat16: bool, t: int | None = None) -> Callable[[], object]:
+    """Return a function of C that does so, with the values of then, which are contiguous."""
+    places = _from_buffer(out), _from_buffer(values)
+    threads = get_num_threads()
+    return partial(_narrow, active(), threads, not is_bfloat16, t is not None, t or 0, *places, values.size)

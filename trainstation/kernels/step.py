@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import struct
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -14,7 +15,7 @@ from trainstation.errors import KernelError
 from trainstation.kernels.arrays import address
 from trainstation.kernels.isa import active
 from trainstation.kernels.native import ffi, lib
-from trainstation.kernels.objects import OFFSETS, REFERENCE, watch
+from trainstation.kernels.objects import ARRAY, ENTRY, RANGE, step, watch
 from trainstation.kernels.rules import find_rule
 from trainstation.kernels.threads import get_num_threads
 
@@ -28,7 +29,9 @@ __all__ = [
     "FLOAT64",
     "NONFINITE",
     "OTHER",
+    "REGROUP",
     "SLOT",
+    "STALE",
     "Call",
     "Scalars",
     "default_fp_mode",
@@ -36,22 +39,29 @@ __all__ = [
     "restore_fp_mode",
     "run_rule",
     "squares",
+    "stamps",
 ]
 
 Array = NDArray[Any]
+Action = Callable[[], object]
+
+# Version counters are set to numbers that no counting by one comes near.
+stamps = itertools.count(1 << 30, 1 << 30)
 
 MAX_STATES: int = lib.TS_MAX_STATES
 MAX_SCALARS: int = lib.TS_MAX_SCALARS
 BLOCK: int = lib.TS_BLOCK  # elements that share a scale in 8-bit state
 FLOAT32, FLOAT64, BFLOAT16_STATE, EIGHT_BIT_STATE = range(4)  # enum ts_format
 
-# What comes of a call.
-DONE, STALE, OTHER, MOVED, NONFINITE = 0, lib.TS_STALE, lib.TS_OTHER, lib.TS_MOVED, lib.TS_NONFINITE
+# What comes of a call. There are more: what was checked is no more as it was.
+DONE = 0
+STALE: int = lib.TS_STALE
+OTHER: int = lib.TS_OTHER
+NONFINITE: int = lib.TS_NONFINITE
+REGROUP: int = lib.TS_REGROUP
 
 # beta ** t with an absolute error below 1e-15, the same on every machine: power(base, exponent).
 power: Callable[[float, int], float] = lib.ts_power
-
-_step = lib.ts_step
 
 
 def _slot_dtype() -> np.dtype[Any]:
@@ -88,62 +98,108 @@ class Scalars:
 
 
 class Call:
-    """One step over a table of slots (dtype `SLOT`), which may be made again and again."""
+    """One step over a table of slots (dtype `SLOT`), which may be made again and again.
 
-    __slots__ = ("_arrays", "_averages", "_call", "_partial", "_references", "_slots", "isa")
+    Each call returns DONE, or else nothing was done. STALE: a counter is not t - 1. NONFINITE: a gradient is not
+    finite, and that was to stop it. REGROUP: a parameter has begun or ended to take part, see `is_active` of the
+    entries. Any other: something is not as it was checked, or it cannot be followed from C.
+    """
 
-    def __init__(self, slots: Array, written: Sequence[Array] = (), references: Array | None = None) -> None:
-        """Take the slots, the arrays that they write to, and references (dtype `REFERENCE`) that must stay as they are.
+    __slots__ = ("_address", "_averages", "_call", "_count", "_kept", "isa")
 
-        Who made them has checked them, and keeps all objects.
+    def __init__(
+        self,
+        slots: Array,
+        entries: Array | None = None,
+        written: Sequence[Array] = (),
+        ranges: Array | None = None,
+        exchange: int = 0,
+    ) -> None:
+        """Take what a step needs; who made it has checked it, and keeps all objects.
+
+        Args:
+            slots: dtype `SLOT`; those with scalars 0 and n 0 are left out.
+            entries: dtype `ENTRY`, of all parameters.
+            written: all arrays that the step writes to.
+            ranges: dtype `RANGE`, where these lie, sorted.
+            exchange: of entries that are tensors, see `exchange_of`.
+
         """
-        references = np.zeros(0, REFERENCE) if references is None else references
+        entries = np.zeros(0, ENTRY) if entries is None else entries
+        ranges = np.zeros(0, RANGE) if ranges is None else ranges
+        arrays = watch(written) if written else np.zeros(0, ARRAY)
         room = (int(slots[-1]["first"] + slots[-1]["n"]) // lib.TS_CHUNK if len(slots) else 0) + len(slots) + 1
-        self._slots, self._partial, self._arrays, self._references = slots, np.empty(room), watch(written), references
-        self._call = ffi.new("ts_call *")
-        self._call.slots = ffi.cast("ts_slot *", ffi.from_buffer(slots))
-        self._call.n_slots = len(slots)
-        self._call.partial = ffi.cast("double *", ffi.from_buffer(self._partial))
-        self._call.clip = 1.0
-        self._call.references = ffi.cast("ts_reference *", ffi.from_buffer(references))
-        self._call.n_references = len(references)
-        if OFFSETS is not None:
-            self._call.arrays = ffi.cast("ts_array *", ffi.from_buffer(self._arrays))
-            self._call.n_arrays = len(self._arrays)
-            self._call.data_offset, self._call.flags_offset = OFFSETS
+        partial_sums = np.empty(room)
+        self._kept = slots, entries, arrays, list(written), ranges, partial_sums
+        self._averages: tuple[list[Array], Array] | None = None
+        self._count: Array | None = None
+        self._call = call = ffi.new("ts_call *")
+        self._address = int(ffi.cast("uintptr_t", call))
+        for name, kind, table in (
+            ("slots", "ts_slot *", slots),
+            ("entries", "ts_entry *", entries),
+            ("arrays", "ts_array *", arrays),
+            ("ranges", "ts_range *", ranges),
+        ):
+            setattr(call, name, ffi.cast(kind, ffi.from_buffer(table)))
+            setattr(call, f"n_{name}", len(table))
+        call.to_point = ffi.cast("ts_slot *", ffi.from_buffer(slots))
+        call.partial = ffi.cast("double *", ffi.from_buffer(partial_sums))
+        call.exchange = ffi.cast("int (*)(void *, void *)", exchange)
+        call.clip = 1.0
 
-    def __call__(self) -> int:
-        """Step, in the instruction set and on the threads of the moment: DONE, or else nothing was done.
+    def __call__(self, actions: tuple[Action, ...] = ()) -> int:
+        """Step, in the instruction set and on the threads of the moment.
 
-        STALE: a counter is not t - 1. OTHER: a reference is to something else. MOVED: an array that is written to is
-        read-only now, or elsewhere.
+        The actions are functions of C, which are called with the step: no line of Python runs in between.
         """
         self.isa = isa = active()  # of the last step
-        result: int = _step(self._call, isa, get_num_threads())
-        return result
+        return step(self._address, isa, get_num_threads(), next(stamps), actions)
 
-    def measured(self, max_norm: float | None, stop: bool) -> int:
+    def look(self) -> int:
+        """Look at everything, and do nothing."""
+        return self._checked(lib.TS_LOOK)
+
+    def measure(self) -> int:
+        """Add up the squares of all gradients, and do nothing else."""
+        return self._checked(lib.TS_NORM | lib.TS_MEASURE)
+
+    def measured(self, max_norm: float | None, stop: bool, actions: tuple[Action, ...]) -> int:
         """Step after a look at all gradients: scaled to a norm; NONFINITE if told to stop where one is not finite."""
         self._call.max_norm = max_norm or 0.0
-        self._call.check = lib.TS_NORM | (lib.TS_FINITE if stop else 0)
+        return self._checked(lib.TS_NORM | (lib.TS_FINITE if stop else 0), actions)
+
+    def scaled(self, clip: float, actions: tuple[Action, ...]) -> int:
+        """Step with all gradients multiplied by a factor that is known already."""
+        self._call.clip = clip
+        return self._checked(0, actions)
+
+    def _checked(self, check: int, actions: tuple[Action, ...] = ()) -> int:
+        self._call.check = check
         try:
-            return self()
+            return self(actions)
         finally:
             self._call.check, self._call.clip = 0, 1.0
 
-    def scaled(self, clip: float) -> int:
-        """Step with all gradients multiplied by a factor that is known already."""
-        self._call.clip = clip
-        try:
-            return self()
-        finally:
-            self._call.clip = 1.0
+    def wants_all(self, is_exact: bool) -> None:
+        """Say whether every wanted parameter must have a gradient."""
+        self._call.is_exact = is_exact
 
-    def take_averages(self, arrays: Sequence[Array] | None) -> None:
-        """Have each step move these towards the new values, one for each slot, contiguous; None: no more."""
-        self._averages = None if arrays is None else np.array([address(array) for array in arrays], np.uintp)
-        of = ffi.NULL if self._averages is None else ffi.from_buffer(self._averages)
-        self._call.averages = ffi.cast("void *const *", of)
+    def take_averages(self, arrays: Sequence[Array] | None, count: Array | None) -> None:
+        """Have each step move these towards the new values, one for each slot, contiguous; None: no more.
+
+        Args:
+            arrays: the averages, which are held.
+            count: int64, what counts them.
+
+        """
+        self._call.averages, self._call.n_averaged = ffi.NULL, ffi.NULL
+        self._averages = None if arrays is None else (list(arrays), np.array([address(a) for a in arrays], np.uintp))
+        self._count = count
+        if self._averages is not None:
+            self._call.averages = ffi.cast("void *const *", ffi.from_buffer(self._averages[1]))
+        if count is not None:
+            self._call.n_averaged = ffi.cast("int64_t *", ffi.from_buffer(count))
 
     def weigh(self, weight: float) -> None:
         """Set the weight of the new values in the averages of the next step; with 1 they are copied."""
@@ -151,15 +207,15 @@ class Call:
 
     @property
     def wrong_slot(self) -> int:
-        """The first slot whose gradient is not finite, after NONFINITE."""
+        """The first slot whose gradient is not finite, of those that were measured; or -1."""
         slot: int = self._call.slot
         return slot
 
     @property
-    def norm(self) -> float:
-        """The norm of all gradients in the last measured step."""
-        norm: float = self._call.norm
-        return norm
+    def squares(self) -> float:
+        """The sum of the squares of all gradients in the last measured step."""
+        total: float = self._call.squares
+        return total
 
 
 def squares(array: Array) -> float:

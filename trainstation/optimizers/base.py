@@ -10,20 +10,21 @@ from typing import Any
 
 from trainstation.gradtrack import RemovableHook, enable_grad
 from trainstation.optimizers import groups
-from trainstation.optimizers.contract import LastStep
+from trainstation.optimizers.contract import Averaging, LastStep
 from trainstation.optimizers.groups import Parameter, gradient_of
 from trainstation.optimizers.hooks import StepHook, StepHooks
-from trainstation.optimizers.hyper import Group, require
+from trainstation.optimizers.hyper import Group, check_policies
 from trainstation.optimizers.state_dicts import StateDicts
 from trainstation.optimizers.stepping import codec
-from trainstation.optimizers.stepping.stepper import isa_of
+from trainstation.optimizers.stepping.decisions import isa_of
+from trainstation.optimizers.stepping.source import Source
+from trainstation.optimizers.stepping.stepper import Stepper
 
 __all__ = ["LastStep", "Optimizer"]
 
 Closure = Callable[[], Any]
 
 _all: weakref.WeakSet[Optimizer] = weakref.WeakSet()
-ON_NONFINITE = ("ignore", "raise", "skip")
 
 
 class Optimizer(StateDicts):
@@ -47,6 +48,7 @@ class Optimizer(StateDicts):
         param_groups: dicts with "params" and their hyper-parameters; a change takes effect at the next step.
         state: for each parameter that has been stepped, its "step" (t, a 0-d int64 array) and its arrays.
         defaults: the hyper-parameters of a group that does not name its own.
+        max_grad_norm, on_nonfinite: see `__init__`; they may be changed, and are checked at the next step.
         last_step: what came of the last step; None before the first.
 
     One optimizer may be shared by threads: steps wait for one another. Different optimizers step in parallel; that
@@ -85,10 +87,7 @@ class Optimizer(StateDicts):
         if state_dtype not in codec.STATE_DTYPES:
             msg = f"state_dtype is one of {', '.join(map(repr, codec.STATE_DTYPES))}, not {state_dtype!r}"
             raise ValueError(msg)
-        if on_nonfinite not in ON_NONFINITE:
-            msg = f"on_nonfinite is one of {', '.join(map(repr, ON_NONFINITE))}, not {on_nonfinite!r}"
-            raise ValueError(msg)
-        require(max_grad_norm is None or max_grad_norm > 0, "max_grad_norm value", max_grad_norm)
+        check_policies(max_grad_norm, on_nonfinite)
         self.state_dtype = state_dtype
         self.max_grad_norm = max_grad_norm
         self.on_nonfinite = on_nonfinite
@@ -103,7 +102,7 @@ class Optimizer(StateDicts):
         """Make what belongs to this process and this object alone: a copy has no hooks, as torch's has none."""
         self._lock = threading.RLock()
         self._hooks = StepHooks()
-        self.step_engine = self.step_engine_class()
+        self.step_engine = Stepper(Source())
         self.state = self._state
         for group in self.param_groups:
             self.note_parameters(group)
@@ -141,7 +140,7 @@ class Optimizer(StateDicts):
         Whatever is raised is raised before anything moves, but for an error out of an author's `update`.
 
         """
-        if self._hooks:
+        if self._hooks.before or self._hooks.after:
             return self._hooks.call(self, type(self)._step, (self,) if parameters is None else (self, parameters), {})
         return self._step(parameters)
 
@@ -166,6 +165,22 @@ class Optimizer(StateDicts):
     def register_step_post_hook(self, hook: StepHook) -> RemovableHook:
         """Have `hook(optimizer, args, kwargs)` called after each step that raised nothing; see the one before it."""
         return RemovableHook(self._hooks.after, hook)
+
+    def take_average(self, average: Averaging) -> None:
+        """Have each step go on with an average; what `ts.EMA(optimizer)` does.
+
+        Raises:
+            TypeError: the class does more than a step.
+            ValueError: there is one already.
+
+        """
+        if (type(self).step, type(self)._step) != (Optimizer.step, Optimizer._step):
+            msg = f"{type(self).__name__} does more than a step; give its model, and call update() after each step"
+            raise TypeError(msg)
+        if self.weight_average is not None and not self.weight_average.is_stopped:
+            msg = f"{type(self).__name__} has an average already; give its model, and call update() after each step"
+            raise ValueError(msg)
+        self.weight_average = average
 
     def zero_grad(self, parameters: Sequence[Parameter] | None = None, *, set_to_none: bool = True) -> None:
         """Clear the gradients of all linked parameters, or of a list of them.
@@ -193,7 +208,6 @@ def _renew_after_fork() -> None:
     """Give every optimizer of a forked child a lock that no vanished thread holds."""
     for optimizer in list(_all):
         optimizer._lock = threading.RLock()
-        optimizer.step_engine.busy.is_set = False
 
 
 if hasattr(os, "register_at_fork"):  # POSIX

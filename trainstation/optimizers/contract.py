@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from inspect import signature
 from typing import Any, ClassVar, NamedTuple, Protocol
@@ -11,12 +11,15 @@ from typing import Any, ClassVar, NamedTuple, Protocol
 from numpy.typing import NDArray
 
 from trainstation import kernels
+from trainstation.optimizers.actions import Action
 from trainstation.optimizers.groups import Group, Parameter
 from trainstation.optimizers.hyper import check_hyper
 
-__all__ = ["Averaging", "Contract", "LastStep"]
+__all__ = ["Averaging", "Contract", "FollowUp", "LastStep"]
 
 Array = NDArray[Any]
+# Of a parameter, from its name, its values and its state, what else its step does.
+FollowUp = Callable[[str, Array, Mapping[str, Any]], Sequence[Action]]
 
 
 class LastStep(NamedTuple):
@@ -35,15 +38,28 @@ class LastStep(NamedTuple):
 
 
 class Averaging(Protocol):
-    """An average of weights that each step of an optimizer goes on with, until it is stopped."""
+    """An average of weights that each step of an optimizer goes on with, until it is stopped.
+
+    Attributes:
+        is_stopped: whether it was.
+        count: how many averages were taken, a 0-d int64 array, which a step advances.
+
+    """
 
     is_stopped: bool
+    count: Array
 
-    def begin(self, table: Any) -> None:
-        """Have the call of a table average as well."""
+    def begin(self) -> float:
+        """Return the weight of the values in the next average; RuntimeError where there can be none."""
 
-    def finish(self, table: Any) -> None:
-        """Average what is left, after a step that was made."""
+    def parameters(self) -> list[Any]:
+        """Return all that is averaged."""
+
+    def average_of(self, parameter: Any) -> Array:
+        """Return the average of a parameter."""
+
+    def moves(self, parameter: Any, weight: float) -> list[Action]:
+        """Return what averages a parameter."""
 
 
 class Contract(ABC):
@@ -126,6 +142,29 @@ class Contract(ABC):
     def overrides_prepare(self) -> bool:
         """Whether `prepare` is overridden: then no step may begin before all is known to be unchanged."""
         return getattr(self.prepare, "__func__", None) is not Contract.prepare
+
+    def follow_up(self, hyper: Mapping[str, Any], t: int) -> FollowUp | None:  # noqa: ARG002  # for overrides
+        """Override for what belongs to a step and comes after the rule: called once for each distinct group and t.
+
+        The function that it returns is called for each parameter before the step, and may refuse it; the actions that
+        this one returns are carried out with the step, on the new values.
+        """
+        return None
+
+    def overrides_follow_up(self) -> bool:
+        """Whether `follow_up` is overridden."""
+        return getattr(self.follow_up, "__func__", None) is not Contract.follow_up
+
+    def agree(self, squares: float, is_finite: bool) -> tuple[float, bool]:
+        """Return the sum of the squares of all gradients, and whether all are finite: what a step is decided by.
+
+        Override where there are gradients elsewhere; these are those of this process.
+        """
+        return squares, is_finite
+
+    def is_alone(self) -> bool:
+        """Whether `agree` is not overridden."""
+        return getattr(self.agree, "__func__", None) is Contract.agree
 
     def train(self) -> None:  # noqa: B027  # likewise
         """Switch to the weights to train; for optimizers that evaluate at other ones."""

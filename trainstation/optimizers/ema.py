@@ -6,6 +6,7 @@ import sys
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,11 +14,10 @@ from numpy.typing import NDArray
 
 from trainstation import kernels
 from trainstation.errors import ShapeError
-from trainstation.gradtrack import mark_written
-from trainstation.optimizers.base import Optimizer
+from trainstation.optimizers.actions import Action, carry_out, move_towards, put
 from trainstation.optimizers.groups import as_groups, describe, entries_of
 from trainstation.optimizers.hyper import Group
-from trainstation.optimizers.stepping.table import Table
+from trainstation.optimizers.stepping.source import Source
 
 __all__ = ["EMA", "SWA", "Average"]
 
@@ -29,6 +29,7 @@ class Average(ABC):
 
     Attributes:
         n_averaged: how many times the parameters were averaged. The first time they are copied.
+        count: the array of that number.
         is_swapped: whether the parameters hold the average, in `with average.swapped()`.
         is_stopped: whether the steps of the optimizer go on without it, after `stop()`.
 
@@ -45,20 +46,14 @@ class Average(ABC):
             TypeError, ValueError: these are no parameters, or the optimizer averages already.
 
         """
-        self.n_averaged = 0
+        self.count = np.zeros((), np.int64)
         self.is_swapped = self.is_stopped = False
         self._averages: dict[Any, Array] = {}
         self._groups: list[Group] = of.param_groups if hasattr(of, "param_groups") else _groups_of(of)
         for _, parameter in self._named():
-            self._average_of(parameter)
-        if isinstance(of, Optimizer):
-            if (type(of).step, type(of)._step) != (Optimizer.step, Optimizer._step):
-                msg = f"{type(of).__name__} does more than a step; give its model, and call update() after each step"
-                raise TypeError(msg)
-            if of.weight_average is not None and not of.weight_average.is_stopped:
-                msg = f"{type(of).__name__} has an average already; give its model, and call update() after each step"
-                raise ValueError(msg)
-            of.weight_average = self
+            self.average_of(parameter)
+        if hasattr(of, "take_average"):
+            of.take_average(self)
         elif hasattr(of, "register_step_post_hook"):  # torch's
             of.register_step_post_hook(lambda *_: None if self.is_stopped else self.update())
 
@@ -66,8 +61,19 @@ class Average(ABC):
     def weight(self) -> float:
         """Return the weight of the values in the next average, once there is one."""
 
+    @property
+    def n_averaged(self) -> int:
+        """How many times the parameters were averaged."""
+        return int(self.count)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        state = dict(state)
+        if "n_averaged" in state:  # of a former version
+            state["count"] = np.array(state.pop("n_averaged"), np.int64)
+        vars(self).update(state)
+
     def _weight(self) -> float:
-        return self.weight() if self.n_averaged else 1.0
+        return self.weight() if self.count else 1.0
 
     def _named(self) -> Iterator[tuple[str, Any]]:
         """Yield each parameter and its name: its own, or its number where not all have different ones."""
@@ -76,7 +82,7 @@ class Average(ABC):
         parameters = [parameter for group in self._groups for parameter in group["params"]]
         yield from zip(names if has_names else map(str, range(len(names))), parameters, strict=True)
 
-    def _average_of(self, parameter: Any) -> Array:
+    def average_of(self, parameter: Any) -> Array:
         """Return the average of a parameter; of one that has come since, it begins at its values."""
         average = self._averages.get(parameter)
         values = _values(parameter)
@@ -97,9 +103,9 @@ class Average(ABC):
         """
         self._check_not_swapped("averaged")
         weight = self._weight()
-        for average, values in [(self._average_of(p), _values(p)) for _, p in self._named()]:
-            _move(average, values, weight)
-        self.n_averaged += 1
+        with np.errstate(all="ignore"):
+            moves = [move for _, parameter in self._named() for move in self.moves(parameter, weight)]
+            carry_out([*moves, put(self.count, self.n_averaged + 1)])
 
     def stop(self) -> None:
         """Have the optimizer's steps average no more; another average may take this one's place."""
@@ -112,30 +118,21 @@ class Average(ABC):
 
     # Within a step
 
-    def begin(self, table: Table) -> None:
-        """Have the call of a table average the rows that run compiled; the others are left to `finish`."""
+    def begin(self) -> float:
+        """Return the weight of the values in the next average; RuntimeError if the parameters hold the average."""
         self._check_not_swapped("stepped")
-        if self.is_stopped:
-            table.call.take_averages(None)
-            table.average = None
-            return
-        if table.average is not self:
-            table.call.take_averages([self._average_of(row.parameter) for row in table.compiled])
-            taken = {id(row.parameter) for row in table.compiled}
-            table.others = [parameter for _, parameter in self._named() if id(parameter) not in taken]
-            table.average = self
-        for parameter in table.others:
-            self._average_of(parameter)
-        table.call.weigh(self._weight())
+        return self._weight()
 
-    def finish(self, table: Table) -> None:
-        """Average the rest, after a step that was made."""
-        if self.is_stopped:
-            return
-        weight = self._weight()
-        for parameter in table.others:
-            _move(self._averages[parameter], _values(parameter), weight)
-        self.n_averaged += 1
+    def parameters(self) -> list[Any]:
+        """Return all parameters."""
+        return [parameter for _, parameter in self._named()]
+
+    def moves(self, parameter: Any, weight: float) -> list[Action]:
+        """Return what averages a parameter, with the values of then."""
+        average, values = self.average_of(parameter), _values(parameter)
+        if values.flags.c_contiguous:
+            return [kernels.average_later(average, values, weight)]
+        return [put(average, values)] if weight == 1 else move_towards(average, values, weight)
 
     # Its use
 
@@ -146,34 +143,29 @@ class Average(ABC):
         What is written to them meanwhile is lost, and a step is a RuntimeError.
         """
         self._check_not_swapped("swapped")
-        arrays = [(self._average_of(p), _values(p)) for _, p in self._named()]
+        arrays = [(self.average_of(p), _values(p)) for _, p in self._named()]
         kept = [values.copy() for _, values in arrays]
-        self.is_swapped = True
         try:
-            self._write([average for average, _ in arrays])
+            self._write([average for average, _ in arrays], is_swapped=True)
             yield
         finally:
-            self._write(kept)
-            self.is_swapped = False
+            self._write(kept, is_swapped=False)
 
     def copy_to_parameters(self) -> None:
         """Write the average into the parameters, for good."""
         self._check_not_swapped("written to")
-        self._write([self._average_of(p) for _, p in self._named()])
+        self._write([self.average_of(p) for _, p in self._named()])
 
-    def _write(self, arrays: list[Array]) -> None:
-        parameters = [parameter for _, parameter in self._named()]
+    def _write(self, arrays: list[Array], *, is_swapped: bool = False) -> None:
+        parameters = self.parameters()
+        actions: list[Action] = [partial(setattr, self, "is_swapped", is_swapped)]
         for parameter, array in zip(parameters, arrays, strict=True):
-            np.copyto(_values(parameter), array)
-            if isinstance(parameter.data, np.ndarray):
-                mark_written(parameter)
-        of_torch = [parameter for parameter in parameters if not isinstance(parameter.data, np.ndarray)]
-        if of_torch:
-            sys.modules["torch"].autograd.graph.increment_version(of_torch)
+            actions += [put(_values(parameter), array), *_told(parameter)]
+        carry_out(actions)
 
     def state_dict(self) -> dict[str, Any]:
         """Return "n_averaged" and "averages", copies by the names of the parameters, or else by their numbers."""
-        averages = {name: self._average_of(parameter).copy() for name, parameter in self._named()}
+        averages = {name: self.average_of(parameter).copy() for name, parameter in self._named()}
         return {"n_averaged": self.n_averaged, "averages": averages}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
@@ -189,7 +181,7 @@ class Average(ABC):
         if not isinstance(count, int) or count < 0:
             msg = f"n_averaged must be a count, not {count!r}"
             raise ValueError(msg)
-        named = {name: self._average_of(parameter) for name, parameter in self._named()}
+        named = {name: self.average_of(parameter) for name, parameter in self._named()}
         if set(named) != set(given):
             msg = f"averages of {sorted(named)} are needed, of {sorted(given)} were given"
             raise ValueError(msg)
@@ -198,9 +190,8 @@ class Average(ABC):
             if array.shape != average.shape or array.dtype != average.dtype:
                 msg = f"{name} has shape {average.shape}, {average.dtype}; its average {array.shape}, {array.dtype}"
                 raise ShapeError(msg)
-        for name, average in named.items():
-            np.copyto(average, given[name])
-        self.n_averaged = count
+        arrays = [put(average, np.asarray(given[name])) for name, average in named.items()]
+        carry_out([*arrays, put(self.count, count)])
 
 
 class EMA(Average):
@@ -274,6 +265,13 @@ def _groups_of(given: Any) -> list[Group]:
     return groups
 
 
+def _told(parameter: Any) -> list[Action]:
+    """Return what tells a parameter, ours or torch's, that it was written to."""
+    if isinstance(parameter.data, np.ndarray):
+        return Source().written(parameter)
+    return [partial(sys.modules["torch"].autograd.graph.increment_version, parameter)]
+
+
 def _values(parameter: Any, name: str = "a parameter") -> Array:
     """Return the array of a parameter's values; a view of the memory of torch's."""
     values: Any = getattr(parameter, "data", None)
@@ -286,12 +284,3 @@ def _values(parameter: Any, name: str = "a parameter") -> Array:
         msg = f"{name}: only float32 and float64 are averaged, not {values.dtype}"
         raise TypeError(msg)
     return values
-
-
-def _move(average: Array, values: Array, weight: float) -> None:
-    if values.flags.c_contiguous:
-        kernels.average(average, values, weight)
-    elif weight == 1:
-        np.copyto(average, values)
-    else:
-        average += average.dtype.type(weight) * (values - average)

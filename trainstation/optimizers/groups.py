@@ -33,8 +33,8 @@ EXTRAS = frozenset({"params", "param_names", "name", "lr_scale", "initial_lr"})
 class Parameter(Protocol):
     """What an optimizer needs of a parameter; `trainstation.Tensor` is one.
 
-    It may have more: `_version` (a list of one counter) or `_bump_version()`, told of a change in place; `_grad` (what
-    `grad` gives) with `_hold`, in which an optimizer notes the gradient that it holds, for code that counts references.
+    It may have more: `_version` (a list of one counter) or `_bump_version()`, told of a change in place. An optimizer
+    holds a gradient while it steps, and only then.
     """
 
     data: Array

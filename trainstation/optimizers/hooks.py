@@ -11,14 +11,11 @@ StepHook = Callable[[Any, tuple[Any, ...], dict[str, Any]], Any]
 
 
 class StepHooks:
-    """The hooks of one optimizer; false while there are none."""
+    """The hooks of one optimizer."""
 
     def __init__(self) -> None:
         self.before: dict[int, StepHook] = {}
         self.after: dict[int, StepHook] = {}
-
-    def __bool__(self) -> bool:
-        return bool(self.before or self.after)
 
     def call(self, optimizer: Any, step: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Step with all hooks around it."""

@@ -8,13 +8,26 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["CHECKS", "FLOAT32_MAX", "FLOAT32_ZERO", "Group", "check_hyper", "require", "scaled"]
+__all__ = [
+    "CHECKS",
+    "COMMON",
+    "FLOAT32_MAX",
+    "FLOAT32_ZERO",
+    "Group",
+    "check_hyper",
+    "check_policies",
+    "require",
+    "scaled",
+]
 
 Group = dict[str, Any]
 
 # A scalar is rounded to float32 for float32 parameters; it must be finite there, and eps must not become 0.
 FLOAT32_MAX = float(np.finfo(np.float32).max)
 FLOAT32_ZERO = 2.0**-150
+
+
+ON_NONFINITE = ("ignore", "raise", "skip")
 
 
 def _finite(value: float) -> bool:
@@ -43,6 +56,9 @@ CHECKS: dict[str, tuple[str, Callable[[float], bool]]] = {
     "dampening": ("dampening value", _finite),
     "alpha": ("alpha value", _not_negative),
 }
+
+
+COMMON = frozenset({*CHECKS, "betas"})
 
 
 def _number(name: str, value: object) -> float:
@@ -85,6 +101,21 @@ def check_hyper(hyper: Mapping[str, Any]) -> None:
             raise TypeError(msg)
         for index, beta in enumerate(betas):
             require(_fraction(_number(f"betas[{index}]", beta)), f"beta parameter at index {index}", beta)
+
+
+def check_policies(max_grad_norm: object, on_nonfinite: object) -> None:
+    """Check what is decided over all gradients of a step.
+
+    Raises:
+        TypeError: `max_grad_norm` is neither a number nor None.
+        ValueError: it is not > 0, or `on_nonfinite` is an unknown word.
+
+    """
+    if max_grad_norm is not None:
+        require(_number("max_grad_norm", max_grad_norm) > 0, "max_grad_norm value", max_grad_norm)
+    if on_nonfinite not in ON_NONFINITE:
+        msg = f"on_nonfinite is one of {', '.join(map(repr, ON_NONFINITE))}, not {on_nonfinite!r}"
+        raise ValueError(msg)
 
 
 def scaled(group: Group) -> Group:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
-from typing import Any, ClassVar
+from functools import partial
+from typing import Any
 
 import numpy as np
 
 from trainstation.errors import ShapeError
 from trainstation.optimizers import groups
+from trainstation.optimizers.actions import Action, carry_out
 from trainstation.optimizers.contract import Contract
 from trainstation.optimizers.groups import Parameter
 from trainstation.optimizers.hyper import Group, check_hyper
@@ -26,7 +28,6 @@ class Links(Contract):
     _state: dict[Any, dict[str, Any]]
     _lock: threading.RLock
     step_engine: Stepper
-    step_engine_class: ClassVar[type[Stepper]] = Stepper
 
     @property
     def state(self) -> dict[Any, dict[str, Any]]:
@@ -41,6 +42,28 @@ class Links(Contract):
     def hold_steps(self) -> AbstractContextManager[object]:
         """Return a context during which no other thread steps or changes the optimizer."""
         return self._lock
+
+    def note_settings(self, group: Group, values: Mapping[str, Any]) -> None:
+        """From within `update`: have hyper-parameters of a group written with this parameter's step, or not at all."""
+        self.step_engine.note_settings(group, values)
+
+    def commit(
+        self,
+        actions: Iterable[Action],
+        written: Iterable[Parameter] = (),
+        settings: Iterable[tuple[Group, Mapping[str, Any]]] = (),
+    ) -> None:
+        """Carry out what belongs together: an interrupt comes before all of it, or after.
+
+        Args:
+            actions: see `trainstation.optimizers.actions`.
+            written: the parameters whose values these change.
+            settings: groups (or `defaults`), and hyper-parameters to be written to them.
+
+        """
+        source = self.step_engine.source
+        after = [action for parameter in written for action in source.written(parameter)]
+        carry_out([*actions, *(act for group, values in settings for act in source.settled(group, values)), *after])
 
     def forget_arrays(self) -> None:
         """Make the next step look at all arrays anew."""
@@ -71,9 +94,7 @@ class Links(Contract):
         if group is not None:
             self._group(group)["lr"] = lr
             return
-        self.defaults["lr"] = lr
-        for each in self.param_groups:
-            each["lr"] = lr
+        self.commit((), (), [(each, {"lr": lr}) for each in (self.defaults, *self.param_groups)])
 
     def _linked(self) -> list[Parameter]:
         return [parameter for group in self.param_groups for parameter in group["params"]]
@@ -110,13 +131,15 @@ class Links(Contract):
             if not self.param_groups:
                 self.param_groups.append(self.note_parameters(made))
                 return
+            self.forget_arrays()
+            actions = [partial(list.extend, self.param_groups[0]["params"], made["params"])]
             first = self.param_groups[0]
             if "param_names" in first or "param_names" in made:
                 count = len(first["params"])
                 names = first.get("param_names", [f"parameter {i}" for i in range(count)])
                 more = made.get("param_names", [f"parameter {count + i}" for i in range(len(made["params"]))])
-                first["param_names"] = [*names, *more]
-            first["params"].extend(made["params"])
+                actions.append(partial(dict.__setitem__, first, "param_names", [*names, *more]))
+            carry_out(actions)
 
     def unlink_parameter(self, p: Parameter) -> bool:
         """Forget a parameter and its state; False if it was not linked."""
@@ -124,11 +147,15 @@ class Links(Contract):
             for group in self.param_groups:
                 for position, parameter in enumerate(group["params"]):
                     if parameter is p:
-                        del group["params"][position]
-                        if position < len(group.get("param_names", ())):
-                            del group["param_names"][position]
-                        self.state.pop(p, None)
                         self.forget_arrays()
+                        names = group.get("param_names", ())
+                        lists = [group["params"], *([names] if position < len(names) else [])]
+                        carry_out(
+                            [
+                                *(partial(list.__delitem__, each, position) for each in lists),
+                                partial(dict.pop, self.state, p, None),
+                            ]
+                        )
                         return True
             return False
 
@@ -155,10 +182,14 @@ class Links(Contract):
                     raise ShapeError(msg)
             state = {other: self.state[old] for old, other in zip(former, new, strict=True) if old in self.state}
             remaining = iter(new)
-            for group in self.param_groups:
-                group["params"][:] = [next(remaining) for _ in group["params"]]
-            self.state = state
+            lists = [(group["params"], [next(remaining) for _ in group["params"]]) for group in self.param_groups]
             self.forget_arrays()
+            carry_out(
+                [
+                    *(partial(list.__setitem__, each, slice(None), others) for each, others in lists),
+                    partial(setattr, self, "_state", Noted(self.step_engine.changed, state)),
+                ]
+            )
 
     def is_parameter_linked(self, p: Parameter) -> bool:
         """Whether this very parameter is linked."""
@@ -171,5 +202,5 @@ class Links(Contract):
     def clear_states(self) -> None:
         """Forget all state: the next step of every parameter is its first."""
         with self._lock:
-            self.state.clear()
             self.forget_arrays()
+            self.state.clear()

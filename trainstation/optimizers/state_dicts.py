@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,9 @@ from trainstation import kernels
 from trainstation.errors import ShapeError
 from trainstation.optimizers import groups
 from trainstation.optimizers.groups import Group, Parameter
+from trainstation.optimizers.hyper import COMMON
 from trainstation.optimizers.links import Links
+from trainstation.optimizers.stepping.noted import Noted
 from trainstation.optimizers.stepping.rows import first_state, layout_of
 
 __all__ = ["StateDicts", "plain_state", "settings_of"]
@@ -29,7 +32,7 @@ class StateDicts(Links):
                 "state": {
                     number[id(parameter)]: {name: plain_state(value) for name, value in state.items()}
                     for parameter, state in self.state.items()
-                    if id(parameter) in number  # a group may have been changed by hand
+                    if state and id(parameter) in number  # states and groups may have been changed by hand
                 },
                 "param_groups": [
                     {**copy.deepcopy(settings_of(group)), "params": [number[id(p)] for p in group["params"]]}
@@ -39,6 +42,8 @@ class StateDicts(Links):
 
     def load_state_dict(self, sd: Mapping[str, Any]) -> None:
         """Take over a copy of what `state_dict` returned; everything is checked before anything changes.
+
+        What a user has noted in a group comes along; hyper-parameters of another optimizer do not.
 
         Raises:
             ValueError: groups or parameters in another number, a key or state that this optimizer does not have or
@@ -62,8 +67,9 @@ class StateDicts(Links):
             settings = [copy.deepcopy(settings_of(group)) for group in given]
             for current, setting in zip(self.param_groups, settings, strict=True):
                 unknown = sorted(set(setting) - set(self.defaults) - groups.EXTRAS)
-                if unknown:
-                    msg = f"loaded state dict has the hyper-parameter {unknown[0]!r}, which {type(self).__name__} lacks"
+                strange = unknown if set(self.defaults) - set(setting) else [n for n in unknown if n in COMMON]
+                if strange:
+                    msg = f"loaded state dict has the hyper-parameter {strange[0]!r}, which {type(self).__name__} lacks"
                     raise ValueError(msg)
                 self.validate({**current, **setting})
             state = {}
@@ -74,10 +80,9 @@ class StateDicts(Links):
                         state[parameter] = self.fitting_state(
                             f"parameter {number}", parameter, sd["state"][number], hyper
                         )
-            for current, setting in zip(self.param_groups, settings, strict=True):
-                current.update(setting)
-            self.state = state
             self.forget_arrays()
+            noted = Noted(self.step_engine.changed, state)
+            self.commit([partial(setattr, self, "_state", noted)], (), zip(self.param_groups, settings, strict=True))
 
     def fitting_state(self, label: str, parameter: Parameter, given: Mapping[str, Any], hyper: Group) -> dict[str, Any]:
         """Return a copy of one parameter's state, or raise. The optional states are there or not; a step makes them."""

@@ -23,7 +23,7 @@ _blank = object.__new__
 class Core(Generic[R]):
     """What every part of Tensor builds on, and all that it may use of the others."""
 
-    __slots__ = ("__weakref__", "_grad", "_hold", "_hooks", "_node", "_requires_grad", "_spare", "_version", "data")
+    __slots__ = ("__weakref__", "_grad", "_hooks", "_node", "_requires_grad", "_spare", "_version", "data")
 
     _result: ClassVar[type[Any]]  # Tensor, which says so itself: no part imports it
 
@@ -31,7 +31,6 @@ class Core(Generic[R]):
     _requires_grad: bool
     _grad: R | None
     _spare: R | None  # the gradient of our own making: kept by zero_grad, written again by the next backward
-    _hold: Any  # an optimizer's: the gradient that it holds, and whether it is reading it; None
     _hooks: Hooks | None  # of a leaf; a result's are its node's
     _node: Node | None
     _version: list[int]  # one counter, shared by all tensors that share memory
@@ -42,7 +41,7 @@ class Core(Generic[R]):
             raise TypeError(msg)
         self.data = array
         self._requires_grad = False
-        self._grad = self._spare = self._hold = self._hooks = self._node = None
+        self._grad = self._spare = self._hooks = self._node = None
         self._version = [0]
 
     @classmethod
@@ -61,7 +60,7 @@ class Core(Generic[R]):
         made: R = _blank(Core._result)
         made.data = value if type(value) is np.ndarray else np.asarray(value)
         made._requires_grad = False
-        made._grad = made._spare = made._hold = made._hooks = made._node = None
+        made._grad = made._spare = made._hooks = made._node = None
         made._version = [0]
         return made
 

@@ -31,6 +31,7 @@ class Gradient(Core[R], Generic[R]):
         return made
 
     @property
+    @kernels.given_by("_grad")
     def grad(self) -> R | None:
         """The gradient that backward has collected, or None. A tensor or an array may be assigned."""
         return self._grad
@@ -107,19 +108,15 @@ class Gradient(Core[R], Generic[R]):
     def _may_reuse_spare(self) -> bool:
         """Whether a buffer of our own was kept that still fits, and that no other tensor or view holds.
 
-        An optimizer that will read it at the next step does not count, unless it is reading now.
+        An optimizer holds it while it is reading it.
         """
         if self._spare is None:
             return False
         buffer, array = self._spare.data, self.data
         fits = buffer.shape == array.shape and buffer.dtype == array.dtype
-        held = self._hold is not None and self._hold.gradient is buffer
-        kept = self._hold is not None and self._hold.owner is self._spare
         del buffer
         tensors, arrays, rooms = _references(self._spare)
-        if held and self._hold.busy.is_set:
-            return False
-        return fits and tensors <= _ALONE[0] + kept and arrays <= _ALONE[1] + held and rooms <= _ALONE[2]
+        return fits and tensors <= _ALONE[0] and arrays <= _ALONE[1] and rooms <= _ALONE[2]
 
 
 def _references(buffer: Any) -> tuple[int, int, int]:

@@ -104,7 +104,7 @@ def test_the_average_of_asgd_is_torchs(t0):
         np.testing.assert_allclose(optimizer.state[p]["ax"], peer.state[mirror]["ax"].numpy(), rtol=1e-12)
 
 
-@pytest.mark.parametrize("betas", [(0.9, 0.999), (0.0, 0.9), (0.99, 0.999)])
+@pytest.mark.parametrize("betas", [(0.9, 0.999), (0.0, 0.9), (0.99, 0.999), (1 - 1e-9, 0.9999)])
 @pytest.mark.parametrize("momentum_decay", [0, 4e-3, 100])
 def test_the_products_of_nadam_are_right_at_any_step(betas, momentum_decay):
     optimizer = NAdam(lr=1.0, betas=betas, momentum_decay=momentum_decay)
@@ -115,6 +115,12 @@ def test_the_products_of_nadam_are_right_at_any_step(betas, momentum_decay):
         if t < 70 or t % 97 == 0:  # 0.96^momentum_decay is rounded, and then raised to t
             expected = (1 - mu[t]) / (1 - product), mu[t + 1] / (1 - product * mu[t + 1])
             np.testing.assert_allclose(optimizer.scalars(optimizer.defaults, t)[5:7], expected, rtol=1e-12)
+
+
+def test_nadam_goes_on_at_a_step_that_is_far_away():
+    for momentum_decay in (0, 1e-9, 4e-3, 100):
+        optimizer = NAdam(lr=1.0, betas=(1 - 1e-12, 0.999), momentum_decay=momentum_decay)
+        assert np.isfinite(optimizer.scalars(optimizer.defaults, 10**12)).all()
 
 
 @pytest.mark.parametrize("base", [0.96, 1.0, 1 - 1e-9, 0.03, 1e-30])

@@ -287,7 +287,7 @@ class Together(SGD):
         ({"base_options": {"lr": 0.1}}, TypeError, "lr"),
         ({"momentum": 0.9}, TypeError, "momentum"),
         ({"base": Adam()}, TypeError, "name or the class"),
-        ({"base": "lookahead"}, TypeError, r"Lookahead is more: it has step\(\)"),
+        ({"base": "lookahead"}, TypeError, r"Lookahead is more: it has follow_up\(\)"),
         ({"base": Together}, TypeError, r"Together is more: it has prepare\(\)"),
         ({"base": "no_such"}, ts.UnknownOptimizerError, "no_such"),
     ],

@@ -13,7 +13,7 @@ from steps import VARIANTS, variants
 import trainstation as ts
 from trainstation import kernels
 from trainstation.optimizers import SGD, Adam, AdamW, RMSprop, functional
-from trainstation.optimizers.stepping.stepper import Stepper
+from trainstation.optimizers.stepping.table import Table
 
 STEPS = {
     Adam: functional.adam_,
@@ -232,7 +232,7 @@ def test_one_call_steps_all_and_goes_on_with_what_was_checked(monkeypatch):
 
         monkeypatch.setattr(kind, method, counted)
 
-    counting(Stepper, "build", "checked")
+    counting(Table, "__init__", "checked")
     counting(kernels.Call, "__call__", "stepped")
     p, state = arrays(), {}
     for t in range(4):

@@ -45,6 +45,8 @@ def test_a_state_array_that_is_gone_starts_at_zero(wrap, remove):
     [
         lambda optimizer, p: optimizer.state.pop(p),
         lambda optimizer, p: optimizer.state.__delitem__(p),
+        lambda optimizer, p: optimizer.state[p].clear(),
+        lambda optimizer, p: (optimizer.state[p].clear(), optimizer.load_state_dict(optimizer.state_dict())),
         lambda optimizer, p: (optimizer.unlink_parameter(p), optimizer.param_groups[0]["params"].insert(0, p)),
         lambda optimizer, p: optimizer.state[p].update({k: v * 0 for k, v in optimizer.state[p].items()}),
     ],
@@ -159,3 +161,41 @@ def test_states_set_by_hand_in_any_layout_give_the_same_bits(kind, hyper, wrap, 
     for p, (data, state) in zip(params, everything(other), strict=True):
         assert p.data.tobytes() == data
         assert {name: np.ascontiguousarray(s).tobytes() for name, s in one.state[p].items()} == state
+
+
+@both
+def test_a_state_that_is_new_while_there_is_no_gradient_is_kept(wrap):
+    optimizer, params = stepped(wrap(Adam))
+    gradient, params[0].grad = params[0].grad, None
+    for group in optimizer.param_groups:
+        group["amsgrad"] = True
+    optimizer.step()
+    params[0].grad = gradient
+    optimizer.step()
+    assert (optimizer.state[params[0]]["max_exp_avg_sq"] > 0).all()
+
+
+@both
+def test_a_state_that_was_emptied_begins_anew_and_is_saved(wrap):
+    one, params = stepped(wrap(Adam))
+    one.state[params[1]].clear()
+    assert sorted(one.state_dict()["state"]) == [0, 2]
+    one.step()
+    one.step()
+    assert int(one.state[params[1]]["step"]) == 2
+    fresh = wrap(Adam)([{"params": params[:2]}, {"params": params[2:]}])
+    fresh.load_state_dict(one.state_dict())
+    assert everything(fresh) == everything(one)
+
+
+@both
+def test_a_state_that_a_flag_asks_for_is_kept_where_its_parameter_has_no_gradient(wrap):
+    one, params = stepped(wrap(Adam))
+    gradient, params[2].grad = params[2].grad, None
+    for group in one.param_groups:
+        group["amsgrad"] = True
+    one.step()
+    assert all("max_exp_avg_sq" in one.state[p] for p in params)
+    params[2].grad = gradient
+    one.step()
+    assert one.state[params[2]]["max_exp_avg_sq"].any()

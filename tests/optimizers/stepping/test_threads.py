@@ -187,13 +187,13 @@ def test_an_interrupt_behind_the_compiled_step_leaves_a_version_that_backward_se
     optimizer = Adam([p])
     optimizer.step()
     loss = (p * p).sum()
-    step = kernels.step._step
+    step = kernels.step.step
 
     def interrupted(*arguments):
         step(*arguments)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(kernels.step, "_step", interrupted)
+    monkeypatch.setattr(kernels.step, "step", interrupted)
     with pytest.raises(KeyboardInterrupt):
         optimizer.step()
     assert optimizer.state[p]["step"] == 2

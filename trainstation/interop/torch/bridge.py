@@ -14,7 +14,7 @@ from trainstation.interop.torch.state_tensors import as_plain
 from trainstation.interop.torch.sync import Sync, name_of
 from trainstation.interop.torch.views import MASTERS, check_tensor
 from trainstation.optimizers import Optimizer
-from trainstation.optimizers.contract import LastStep
+from trainstation.optimizers.contract import Averaging, LastStep
 from trainstation.optimizers.stepping.noted import NotedList
 
 __all__ = ["Bridge"]
@@ -97,7 +97,7 @@ class Bridge(Sync, torch.optim.Optimizer):
         except BaseException:
             del self.param_groups[-1]
             raise
-        group["params"] = NotedList(self._touched, group["params"])
+        group["params"] = NotedList(self._shown.touched, group["params"])
         self._known = []
 
     # Stepping
@@ -132,16 +132,14 @@ class Bridge(Sync, torch.optim.Optimizer):
             if self._is_overflown():
                 return loss
             self._follow()
-            narrow = [view for view in self._narrow if view.tensor.grad is not None]
-            for view in narrow:
-                view.load()
-            try:
-                self._native.step()
-            finally:
-                for view in narrow:
-                    view.store(int(self._native.state[view]["step"]) if view in self._native.state else 0)
-                self._show()
+            self._native.step()
+            if self._native.step_engine.asks_author:
+                self._show_groups()
         return loss
+
+    def take_average(self, average: Averaging) -> None:
+        """Have each step go on with an average; what `ts.EMA(optimizer)` does. Parameters are float32 or float64."""
+        self._native.take_average(average)
 
     def _is_overflown(self) -> bool:
         """Whether a GradScaler has found an infinity; if not, undo its scale in the gradients, as torch's fused do."""
@@ -172,8 +170,6 @@ class Bridge(Sync, torch.optim.Optimizer):
             for view in self._narrow:
                 view.load()
             switch()
-            for view in self._narrow:
-                view.store(0)
             self._show_groups()
 
     # Copies
@@ -197,7 +193,7 @@ class Bridge(Sync, torch.optim.Optimizer):
             super().load_state_dict(state_dict)
         except BaseException:
             self.param_groups, self._state = former
-            self._touched.is_set = True
+            self._shown.touched.is_set = True
             raise
         finally:
             handle.remove()
@@ -228,9 +224,11 @@ class Bridge(Sync, torch.optim.Optimizer):
             given = {
                 t: dict(loaded[0]["state"][n]) for n, t in zip(numbers, tensors, strict=True) if n in loaded[0]["state"]
             }
+        defaults: dict[str, Any] = dict(state.get("defaults") or vars(self)["defaults"])
         super().__setstate__(state)
+        self.defaults = defaults  # torch adds one that its own classes have
         for group in self.param_groups:  # of an older version
-            for name, value in self.defaults.items():
+            for name, value in defaults.items():
                 group.setdefault(name, value)
         if "_native" not in vars(self):
             self._host()

@@ -1,200 +1,136 @@
-"""A native optimizer whose parameters are torch tensors: its class, and what its steps look at."""
+"""A native optimizer whose parameters are torch tensors: its class, and where its steps find them."""
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping, Sequence
 from functools import cache, partial
 from typing import Any
 
-import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from trainstation import kernels
-from trainstation.interop.torch.views import View
+from trainstation.interop.torch.state_tensors import Shown
+from trainstation.interop.torch.views import View, has_plain_gradient
 from trainstation.optimizers import Optimizer
-from trainstation.optimizers.contract import Contract, LastStep
-from trainstation.optimizers.groups import Parameter
+from trainstation.optimizers.actions import Action
+from trainstation.optimizers.contract import Contract
 from trainstation.optimizers.hyper import FLOAT32_ZERO, Group
-from trainstation.optimizers.stepping.rows import Row
-from trainstation.optimizers.stepping.stepper import Stepper
-from trainstation.optimizers.stepping.table import Table
-from trainstation.optimizers.stepping.watch import Watch
+from trainstation.optimizers.stepping.row import Row
+from trainstation.optimizers.stepping.source import Source
 
-__all__ = ["TensorStepper", "native_class"]
+__all__ = ["TensorSource", "native_class"]
 
 Array = NDArray[Any]
 
 
-class TensorWatch(Watch):
-    """What the rows of a table were made of, and the gradients of the moment, which it holds during a step only.
+class TensorSource(Source):
+    """Torch tensors as parameters, each behind a `View`.
 
-    Backward gives every parameter a new gradient, so addresses are what a step looks at. A gradient is contiguous and
-    as many bytes as its parameter, or it goes another way: autograd promises this of those that it makes, but a
-    user may assign another one.
+    Backward gives every parameter a new gradient, so addresses are what a step looks at. C asks the tensors themselves
+    where they lie in memory as arrays do; the others' gradients are brought into that form by their views.
     """
 
-    def __init__(self, watch: Watch, table: Table, views: Sequence[View]) -> None:
-        """Take over from the watch that the table was made with."""
-        self.__dict__.update(vars(watch))
-        self._slots = table.slots
-        rows = set(map(id, table.parameters))
-        in_c = not (table.interpreted or table.prepares)  # else every row is looked at in Python anyway
-        plain = [row for row in table.rows if in_c and row.parameter.is_plain]
-        self._others = [row for row in table.rows if not (in_c and row.parameter.is_plain)]
-        self._idle = [view.tensor for view in views if id(view) not in rows]
-        self._compiled = {id(row): place for place, row in enumerate(table.compiled)}
-        at = [self._compiled[id(row)] for row in plain]
-        self._tensors = kernels.Tensors([row.parameter.tensor for row in plain], self._slots, at)
-        self._has_taken = False
+    def __init__(self, shown: Shown) -> None:
+        """Make the source of an optimizer whose states are shown as tensors."""
+        self.exchange = kernels.exchange_of(torch.Tensor)
+        self._shown = shown
+        self._odd: list[View] = []
 
-    def is_current(self, groups: Sequence[Group], wanted: Sequence[Any] | None) -> bool:
-        """Whether the table fits: the same values, parameters and memory, and gradients that were taken."""
-        return self._has_taken and wanted is None and self.changed_groups(groups) == []
+    def look(self, optimizer: Contract) -> None:
+        """Look again at tensors that have moved."""
+        for group in optimizer.param_groups:
+            for view in group["params"]:
+                view.refresh()
 
-    def moved_gradients(self, groups: Sequence[Group], wanted: Sequence[Any] | None) -> list[Row] | None:  # noqa: ARG002
-        """Return no row for which anything is left to be done, or None if the table must be made anew."""
-        return [] if self._has_taken else None
+    def is_current(self) -> bool:
+        """Whether tensors that C does not ask are where they were."""
+        return not any(view.has_moved() for view in self._odd)
 
-    def take(self) -> bool:
-        """Point the rows to the gradients of the moment; False if these, or the parameters, do not fit the rows."""
-        self._has_taken = self._take_plain() and (not self._others or self._take_others())
-        if not self._has_taken:
-            self._tensors.let_go()
-        return self._has_taken
+    def gradient(self, parameter: View) -> Array | None:
+        """Return a gradient in the form of the values."""
+        return parameter.grad
 
-    def _take_plain(self) -> bool:
-        try:
-            is_taken = self._tensors.take()
-        except (BufferError, RuntimeError):  # a layout that has no one address
-            return False
-        return is_taken and not (self._idle and any(tensor.grad is not None for tensor in self._idle))
+    def known_as(self, parameter: View) -> torch.Tensor:
+        """Return the tensor."""
+        return parameter.tensor
 
-    def _take_others(self) -> bool:
-        for row in self._others:
-            view = row.parameter
-            gradient = view.grad
-            if gradient is None or view.has_moved():
-                return False
-            row.hold.gradient = gradient
-            if id(row) in self._compiled:
-                self._slots["g"][self._compiled[id(row)]] = kernels.address(gradient)
+    def lies_as_known(self, row: Row) -> bool:
+        """Whether the values are the tensor's, in the order of its axes."""
+        return row.parameter.order is None and not row.parameter.is_half
+
+    def can_follow(self, parameter: View, gradient: Array) -> bool:  # noqa: ARG002  # a view brings it into form
+        """C follows all of them, if need be through the view."""
         return True
 
-    def let_go(self) -> None:
-        """Hold no gradient between steps."""
-        self._tensors.let_go()
-        self._has_taken = False
-        for row in self._others:
-            row.hold.gradient = None
+    def entry(self, row: Row, gradient: Array | None) -> dict[str, Any]:  # noqa: ARG002  # the tensor's own says more
+        """Have C ask the tensor, or else its view; where `update` steps it, only whether there is a gradient."""
+        view = row.parameter
+        if not row.is_compiled or has_plain_gradient(view):
+            return self.attributes(view)
+        data_at, _, owner_kind, owner_at = kernels.followed(view, None)
+        return {
+            "object": id(view),
+            "array": id(row.data),
+            "data_at": data_at,
+            "grad_at": -1,
+            "owner_kind": owner_kind,
+            "owner_at": owner_at,
+        }
 
-    def drop(self) -> None:
-        """Do nothing: tensors do not know who holds their gradients."""
+    def attributes(self, parameter: View) -> dict[str, Any]:
+        """Return how C asks the tensor."""
+        return {"object": id(parameter.tensor), "array": 0, "data_at": -1, "grad_at": -1}
 
+    def begin(self, rows: Sequence[Row]) -> None:
+        """Bring float32 copies up to date."""
+        for row in rows:
+            if row.parameter.is_half:
+                row.parameter.load()
 
-def _part(table: Table, rows: Sequence[Row], views: Sequence[View]) -> Table:
-    """Return a table of some rows of another one, whose counters it shares."""
-    part = copy.copy(table)
-    part.rows, part.parameters = rows, tuple(row.parameter for row in rows)
-    compiled = {id(row): place for place, row in enumerate(table.compiled)}
-    part.compiled = [row for row in rows if id(row) in compiled]
-    part.interpreted = [row for row in rows if id(row) not in compiled]
-    part.slots = slots = table.slots[[compiled[id(row)] for row in part.compiled]]
-    slots["first"] = np.cumsum(slots["n"]) - slots["n"]
-    part.call = kernels.Call(slots)
-    part.renew_runs()
-    _adapt(part, views)
-    return part
+    def added(self, row: Row) -> list[Action]:
+        """Show a new state."""
+        return self._shown.added(row.parameter, row.state)
 
+    def standing(self, rows: Sequence[Row], active: Sequence[Row], steps: Array) -> list[Action]:
+        """Show the counters, and tell autograd that tensors were changed in place."""
+        self._odd = [row.parameter for row in rows if not (row.is_compiled and has_plain_gradient(row.parameter))]
+        self.acts = any(row.parameter.is_half for row in active)
+        tensors = [row.parameter.tensor for row in active if row.is_compiled and not row.parameter.is_half]
+        return [
+            *self._shown.counted([row.parameter for row in rows], steps),
+            *([partial(torch.autograd.graph.increment_version, tensors)] if tensors else []),
+        ]
 
-def _adapt(table: Table, views: Sequence[View]) -> None:
-    """Make a table one of tensors."""
-    table.watch = TensorWatch(table.watch, table, views)
-    tensors = [row.parameter.tensor for row in table.rows]
-    table.bumps = [partial(torch.autograd.graph.increment_version, tensors)]
+    def after(self, rows: Sequence[Row]) -> list[Action]:
+        """Round float32 copies into their tensors."""
+        return [
+            act for row in rows if row.parameter.is_half for act in row.parameter.stores(int(row.state["step"]) + 1)
+        ]
 
+    def updated(self, row: Row, replaced: Mapping[str, Any]) -> list[Action]:
+        """Do all of this for a row that `update` has stepped."""
+        view, t = row.parameter, int(row.state["step"]) + 1
+        return [
+            *(view.stores(t) if view.is_half else self.written(view)),
+            *(self._shown.replaced(view, replaced) if replaced else []),
+            *self._shown.counted([view], row.state["step"]),
+        ]
 
-class TensorStepper(Stepper):
-    """Steps of a native optimizer: of those rows of the whole table whose parameters have a gradient now.
+    def written(self, parameter: View) -> list[Action]:
+        """Tell autograd, or round the float32 copy into the tensor."""
+        if parameter.is_half:
+            return parameter.stores(0)
+        return [partial(torch.autograd.graph.increment_version, parameter.tensor)]
 
-    Attributes:
-        whole: the rows of all parameters with a state; that of the last step may be a part of it.
-        builds: how many whole tables were made.
-
-    """
-
-    __slots__ = ("builds", "whole")
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.whole = self.table
-        self.builds = 0
-
-    def forget(self) -> None:
-        """Look at all arrays anew at the next step."""
-        super().forget()
-        self.whole = self.table
-
-    def step(self, optimizer: Contract, parameters: Sequence[Parameter] | None) -> LastStep:
-        """Step all that has a gradient."""
-        watch = self.table.watch
-        try:
-            if isinstance(watch, TensorWatch) and not self.changed.is_set and not watch.take():
-                self._choose(_views(optimizer))
-            return super().step(optimizer, parameters)
-        finally:
-            watch = self.table.watch
-            if isinstance(watch, TensorWatch):
-                watch.let_go()
-
-    def _choose(self, views: Sequence[View]) -> None:
-        """Go on with those rows of the whole table that have a gradient, if these are where they were, and all."""
-        rows = [row for row in self.whole.rows if row.parameter.tensor.grad is not None]
-        is_whole = len(rows) == sum(view.tensor.grad is not None for view in views)
-        if rows and is_whole and not any(row.parameter.has_moved() for row in rows):
-            self.table = _part(self.whole, rows, views)
-            self.table.watch.take()  # type: ignore[attr-defined]  # the watch of a part is one of tensors
-
-    def build(self, optimizer: Contract, parameters: Sequence[Parameter] | None) -> LastStep:
-        """Make a whole table, of all that has a state, and step those that have a gradient."""
-        views = _views(optimizer)
-        for view in views:
-            view.refresh()
-            view.pretends = view.tensor.grad is None and view in optimizer.state
-        try:
-            return super().build(optimizer, parameters)
-        finally:
-            for view in views:
-                view.pretends = False
-            for row in self.whole.rows:
-                row.hold.gradient = None
-
-    def run(self, optimizer: Contract, table: Table) -> LastStep:
-        """Step the rows of a table; of one that was just made, those that have a gradient."""
-        if not isinstance(table.watch, TensorWatch):  # it was just made
-            views = _views(optimizer)
-            _adapt(table, views)
-            self.whole, self.builds = table, self.builds + 1
-            for row in table.rows:
-                row.hold.owner = row.hold.guard = None
-            rows = [row for row in table.rows if not row.parameter.pretends]
-            if len(rows) < len(table.rows):
-                for view in views:
-                    view.pretends = False
-                self.table = table = _part(table, rows, views)
-        return super().run(optimizer, table)
-
-
-def _views(optimizer: Contract) -> list[Any]:
-    return [view for group in optimizer.param_groups for view in group["params"]]
+    def settled(self, group: Group, values: Mapping[str, Any]) -> list[Action]:
+        """Write hyper-parameters into torch's group, too."""
+        return [*super().settled(group, values), *self._shown.settled(group, values)]
 
 
 class NativeOverTensors(Optimizer):
-    """What a native optimizer has over tensors: their stepper, and torch's leave to divide by zero."""
+    """What a native optimizer has over tensors: torch's leave to divide by zero."""
 
-    step_engine: TensorStepper
-    step_engine_class = TensorStepper
     has_warned = True  # torch does nothing without gradients, and says nothing
 
     def validate(self, hyper: Mapping[str, Any]) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
+from operator import setitem
 from typing import Any
 
 import numpy as np
@@ -12,11 +14,12 @@ from numpy.typing import NDArray
 from trainstation.errors import ShapeError
 from trainstation.interop.torch.views import View
 from trainstation.optimizers import Optimizer
+from trainstation.optimizers.actions import Action
 from trainstation.optimizers.hyper import Group
-from trainstation.optimizers.stepping.noted import Noted
+from trainstation.optimizers.stepping.noted import Flag, Noted
 from trainstation.optimizers.stepping.rows import first_state, layout_of
 
-__all__ = ["States", "as_plain", "is_shown", "native_state", "show"]
+__all__ = ["Shown", "States", "as_plain", "is_shown", "native_state"]
 
 Array = NDArray[Any]
 
@@ -32,26 +35,71 @@ class States(Noted):
         return made
 
 
-def show(known: dict[str, Any], view: View, state: Mapping[str, Any], step: torch.Tensor) -> None:
-    """Bring a parameter's tensors up to date with its native state; those that are still right stay.
+class Shown:
+    """What torch's users see of a native optimizer, and what a step changes of it together with the native side.
 
-    Args:
-        known: the tensors of the parameter, changed without a note of it.
-        view: the parameter.
-        state: its native state.
-        step: what shows its t.
+    Attributes:
+        state: for each tensor its state.
+        touched: whether a user has written to that.
+        places: for each view its place among the counters.
+        steps: the counters, float32; `step_tensors` are views of them, one each.
+        seen: what they were after the last step.
+        groups: for each native group, by its id, the dicts that follow it.
 
     """
-    dict.__setitem__(known, "step", step)
-    master = {"master": view.data} if view.keeps_master else {}
-    for name, value in {**state, **master}.items():
-        if name != "step":
-            array, shown = view.shown.get(name, (None, None))
-            if array is not value or isinstance(value, list):
-                shown = _shown(view, value)
-                view.shown[name] = value, shown
-            if known.get(name) is not shown:
-                dict.__setitem__(known, name, shown)
+
+    def __init__(self) -> None:
+        self.touched = Flag(True)
+        self.state = States(self.touched)
+        self.groups: dict[int, list[Group]] = {}
+        self.count({})
+
+    def count(self, views: Mapping[Any, View]) -> None:
+        """Make the counters of these views."""
+        self.places = {view: place for place, view in enumerate(views.values())}
+        flat = torch.zeros(len(views))
+        self.steps: Array = flat.numpy()
+        self.seen = self.steps.copy()
+        self.step_tensors = flat.unbind()
+
+    def is_seen(self) -> bool:
+        """Whether no user has written to a counter."""
+        return bool(self.steps.tobytes() == self.seen.tobytes())
+
+    def show_steps(self, states: Mapping[View, Mapping[str, Any]]) -> None:
+        """Bring the counters up to date with native ones."""
+        for view, state in states.items():
+            self.steps[self.places[view]] = state["step"]
+        self.seen[...] = self.steps
+
+    def added(self, view: View, state: Mapping[str, Any]) -> list[Action]:
+        """Return what shows a native state that is new, or has new entries."""
+        known = dict.get(self.state, view.tensor)
+        made = view.tensors = Noted(self.touched) if known is None else known
+        return [
+            partial(dict.__setitem__, made, "step", self.step_tensors[self.places[view]]),
+            *self.replaced(view, {**state, "master": view.data} if view.keeps_master else state),
+            *([partial(dict.__setitem__, self.state, view.tensor, made)] if known is None else []),
+        ]
+
+    def replaced(self, view: View, entries: Mapping[str, Any]) -> list[Action]:
+        """Return what shows other entries of a native state."""
+        shown = {name: (value, _shown(view, value)) for name, value in entries.items() if name != "step"}
+        tensors = {name: tensor for name, (_, tensor) in shown.items()}
+        known = dict.get(self.state, view.tensor)
+        into = view.tensors if known is None else known
+        return [partial(dict.update, view.shown, shown), partial(dict.update, into, tensors)]
+
+    def counted(self, views: Sequence[View], steps: Array) -> list[Action]:
+        """Return what shows the counters of these views."""
+        places = [self.places[view] for view in views]
+        is_all = places == list(range(len(self.steps)))
+        where: Any = slice(None) if is_all else np.array(places, np.intp)
+        return [partial(setitem, each, where, steps) for each in (self.steps, self.seen)]
+
+    def settled(self, group: Group, values: Mapping[str, Any]) -> list[Action]:
+        """Return what writes hyper-parameters of a native group where they are shown."""
+        return [partial(dict.update, each, values) for each in self.groups.get(id(group), ())]
 
 
 def is_shown(known: Mapping[str, Any], view: View) -> bool:

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import torch
 
-from trainstation.interop.torch.native import TensorStepper, native_class
-from trainstation.interop.torch.state_tensors import States, is_shown, native_state, show
+from trainstation.interop.torch.native import TensorSource, native_class
+from trainstation.interop.torch.state_tensors import Shown, States, is_shown, native_state
 from trainstation.interop.torch.views import View, check_tensor
 from trainstation.kernels import find_rule
 from trainstation.optimizers import Optimizer
+from trainstation.optimizers.actions import carry_out
 from trainstation.optimizers.hyper import Group
-from trainstation.optimizers.stepping.noted import Flag, Noted, NotedList
+from trainstation.optimizers.stepping.noted import Noted, NotedList
 from trainstation.optimizers.stepping.watch import are_equal
 
 __all__ = ["Sync", "name_of"]
@@ -34,10 +34,10 @@ class Sync:
         """Make the native optimizer, which has no parameters yet."""
         native, options, _, _ = self._given
         self._native: Any = native_class(native)(None, **{name: _plain(name, value) for name, value in options.items()})
-        self._touched = Flag(True)
+        self._shown = Shown()
+        self._native.step_engine.source = TensorSource(self._shown)
         self._views: dict[torch.Tensor, View] = {}
         self._known: list[Group] = []
-        self._builds = -1
 
     @property
     def state(self) -> dict[Any, dict[str, Any]]:
@@ -46,8 +46,8 @@ class Sync:
 
     @state.setter
     def state(self, value: Mapping[Any, dict[str, Any]]) -> None:
-        self._touched.is_set = True
-        self._state = States(self._touched, value)
+        self._shown.touched.is_set = True
+        self._state = self._shown.state = States(self._shown.touched, value)
 
     def _settings(self, group: Group) -> Group:
         """Return the native hyper-parameters of a group, tensors as numbers."""
@@ -62,7 +62,7 @@ class Sync:
         """Take over what was changed in groups and states since the last step."""
         groups = self.param_groups
         if (
-            self._touched.is_set
+            self._shown.touched.is_set
             or len(groups) != len(self._known)
             or any(group["params"] is not known["params"] for group, known in zip(groups, self._known, strict=True))
         ):
@@ -71,21 +71,24 @@ class Sync:
             for index, (group, known) in enumerate(zip(groups, self._known, strict=True)):
                 if index in self._with_tensors or not are_equal(group, known):
                     self._follow_group(index, group)
-        if self._steps.tobytes() != self._seen:
-            seen = np.frombuffer(self._seen, np.float32)
-            for view, place in self._places.items():
-                if self._steps[place] != seen[place] and view in self._native.state:
-                    self._native.state[view]["step"][...] = int(self._steps[place])
-            self._show_steps()
+        shown = self._shown
+        if not shown.is_seen():
+            for view, place in shown.places.items():
+                if shown.steps[place] != shown.seen[place] and view in self._native.state:
+                    self._native.state[view]["step"][...] = int(shown.steps[place])
+            shown.show_steps(self._native.state)
 
     def _follow_group(self, index: int, group: Group) -> None:
         settings = self._settings(group)
-        self._native.param_groups[index].update(settings)
-        self._known[index] = dict(group)
-        self._synced[index] = settings
-        self._with_tensors.discard(index)
+        native = self._native.param_groups[index]
         if any(type(each) is torch.Tensor for value in group.values() for each in (value, *_items(value))):
             self._with_tensors.add(index)
+        else:
+            self._with_tensors.discard(index)
+        native.update(settings)
+        self._synced[index] = settings
+        self._known[index] = known = dict(group)
+        self._shown.groups[id(native)] = [group, known, settings]
 
     def _relink(self) -> None:
         """Make the native groups and states those of the tensors."""
@@ -95,8 +98,8 @@ class Sync:
             settings = self._settings(group)
             native.validate(settings)
             by_element = find_rule(native.variant(settings)[0]) is not None and not native.keeps_own_states()
-            if not isinstance(group["params"], NotedList) or group["params"].changed is not self._touched:
-                group["params"] = NotedList(self._touched, group["params"])
+            if not isinstance(group["params"], NotedList) or group["params"].changed is not self._shown.touched:
+                group["params"] = NotedList(self._shown.touched, group["params"])
             for position, tensor in enumerate(group["params"]):
                 if tensor not in former:
                     name = name_of(group, index, position)
@@ -113,14 +116,11 @@ class Sync:
         }
         for tensor, state in list(self._state.items()):
             if not isinstance(state, Noted):
-                dict.__setitem__(self._state, tensor, Noted(self._touched, state))
+                dict.__setitem__(self._state, tensor, Noted(self._shown.touched, state))
         self._views = views
         self._narrow = [view for view in views.values() if view.is_half]
-        self._places = {view: place for place, view in enumerate(views.values())}
-        self._flat = torch.zeros(len(views))
-        self._steps = self._flat.numpy()
-        self._seen = self._steps.tobytes()
-        self._step_tensors = self._flat.unbind()
+        self._shown.count(views)
+        self._shown.groups = {}
         native.param_groups = [native.note_parameters(group) for group in made]
         native.state = states
         native.forget_arrays()
@@ -129,41 +129,21 @@ class Sync:
         self._with_tensors: set[int] = set()
         for index, group in enumerate(self.param_groups):
             self._follow_group(index, group)
-        self._touched.is_set = False
-        self._builds = -1
-        self._show()
+        carry_out([act for view, state in states.items() for act in self._shown.added(view, state)])
+        self._shown.show_steps(states)
+        self._show_groups()
+        self._shown.touched.is_set = False
 
     def _native_state(self, view: View, hyper: Group) -> dict[str, Any]:
         """Return a parameter's native state: the one there is, if its tensors are still its own."""
         given, known = self._state[view.tensor], self._native.state.get(view)
         if known is not None and is_shown(given, view):
-            place = self._places[view]
-            is_same = given.get("step") is self._step_tensors[place]
-            if is_same and self._steps[place] == np.frombuffer(self._seen, np.float32)[place]:
+            shown = self._shown
+            place = shown.places[view]
+            if given.get("step") is shown.step_tensors[place] and shown.steps[place] == shown.seen[place]:
                 same: dict[str, Any] = known
                 return same
         return native_state(self._native, view, given, hyper)
-
-    def _show(self) -> None:
-        """Bring `state` and the groups up to date after a step."""
-        engine: TensorStepper = self._native.step_engine
-        table = engine.table
-        if self._builds != engine.builds or table.interpreted or table.prepares:
-            self._builds = engine.builds
-            for view, state in self._native.state.items():
-                show(self._state[view.tensor], view, state, self._step_tensors[self._places[view]])
-            self._show_steps()
-            self._show_groups()
-            places = [self._places[row.parameter] for row in engine.whole.compiled]
-            is_all = places == list(range(len(self._steps)))
-            self._compiled: Any = slice(None) if is_all else np.array(places, np.intp)
-        self._steps[self._compiled] = table.steps
-        self._seen = self._steps.tobytes()
-
-    def _show_steps(self) -> None:
-        for view, state in self._native.state.items():
-            self._steps[self._places[view]] = state["step"]
-        self._seen = self._steps.tobytes()
 
     def _show_groups(self) -> None:
         """Write to the groups what the native optimizer has written to its own."""

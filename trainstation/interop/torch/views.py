@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from trainstation.kernels import copy_beside, narrow, widen
+from trainstation.kernels import copy_beside, narrow, narrow_later, widen
+from trainstation.optimizers.actions import Action
 
-__all__ = ["HALVES", "MASTERS", "View", "check_tensor", "round_stochastically"]
+__all__ = ["HALVES", "MASTERS", "View", "check_tensor", "has_plain_gradient", "round_stochastically"]
 
 Array = NDArray[Any]
 
@@ -44,8 +46,8 @@ class View:
         data: an array over its memory; of a bfloat16 or float16 tensor, a float32 copy.
         order: the axes in the order of memory, where `data` and all states have them so; None: as they are.
         name: for error messages.
-        pretends: whether to show a gradient where the tensor has none, so that a table has a row for it.
         shown: by name, each array of the state with the tensor that shows it.
+        tensors: what its state is to be once it is shown.
 
     """
 
@@ -58,9 +60,9 @@ class View:
         "data",
         "name",
         "order",
-        "pretends",
         "shown",
         "tensor",
+        "tensors",
     )
 
     def __init__(self, tensor: torch.Tensor, name: str, *, by_element: bool, master: str | None) -> None:
@@ -76,8 +78,8 @@ class View:
         self.tensor, self.name, self._master = tensor, name, master
         self.order = _order_of_memory(tensor) if by_element else None
         self._seen_version = -1
-        self.pretends = False
         self.shown: dict[str, tuple[Any, Any]] = {}
+        self.tensors: dict[str, Any] = {}
         self._look()
 
     @property
@@ -95,7 +97,7 @@ class View:
 
         A view of an imaginary part that is to be negated (`is_neg`) has gaps, but where it has one element.
         """
-        return self.order is None and not self.is_half and self.data.flags.c_contiguous and self.data.size != 1
+        return self.order is None and not self.is_half and self.data.flags.c_contiguous and self.data.size > 1
 
     @property
     def keeps_master(self) -> bool:
@@ -107,7 +109,7 @@ class View:
         """The gradient as an array that is like `data`; over its memory, where it lies as the parameter does."""
         gradient = self.tensor.grad
         if gradient is None:
-            return np.zeros(self.data.shape, self.data.dtype) if self.pretends else None
+            return None
         if gradient.layout != torch.strided:
             msg = f"{self.name}: its gradient has the layout {gradient.layout}; a dense one is needed"
             raise TypeError(msg)
@@ -121,10 +123,6 @@ class View:
     def restored(self, tensor: torch.Tensor) -> torch.Tensor:
         """Return a tensor of the shape of `data` with its axes in the order of the parameter."""
         return tensor if self.order is None else tensor.permute(tuple(np.argsort(self.order)))
-
-    def _bump_version(self) -> None:
-        """Tell autograd that the tensor was changed in place."""
-        torch.autograd.graph.increment_version(self.tensor)
 
     def _look(self) -> None:
         self._place = self.tensor.data_ptr(), self.tensor.shape, self.tensor.stride()
@@ -176,21 +174,36 @@ class View:
             changed = (values != kept) & ((values == values) | (kept == kept))  # noqa: PLR0124  # finds NaN
             self.data[changed] = values[changed]
 
-    def store(self, t: int) -> None:
-        """Round the float32 values into the tensor after its step t."""
-        is_random = self._master == "stochastic"
+    def stores(self, t: int) -> list[Action]:
+        """Return what rounds the float32 values into the tensor after its step t."""
+        drawn = t if self._master == "stochastic" else None
         codes = self._codes_now()
+        tell: list[Action]
         if codes is not None:
-            narrow(self.data, codes, is_bfloat16=self._is_bfloat16, t=t if is_random else None)
-            self._bump_version()
+            room, tell = codes, [partial(torch.autograd.graph.increment_version, self.tensor)]
         else:
-            values = torch.from_numpy(self.data)
-            if is_random:
-                rounded = round_stochastically(self.data, t, self._is_bfloat16)
-                values = torch.from_numpy(rounded).view(self.tensor.dtype)
-            with torch.no_grad():
-                self.tensor.copy_(self.restored(values))
-        self._seen_version = self.tensor._version
+            room = np.empty(self.data.shape, np.int16)
+            rounded = self.restored(torch.from_numpy(room).view(self.tensor.dtype))
+            tell = [partial(self.tensor.detach().copy_, rounded)]
+        return [
+            narrow_later(self.data, room, is_bfloat16=self._is_bfloat16, t=drawn),
+            *tell,
+            partial(setattr, self, "_seen_version", self.tensor._version + 1),
+        ]
+
+
+def has_plain_gradient(view: View) -> bool:
+    """Whether a tensor and its gradient lie in memory as arrays do, element by element."""
+    gradient = view.tensor.grad
+    return view.is_plain and (
+        gradient is None
+        or (
+            gradient.layout == torch.strided
+            and gradient.dtype == view.tensor.dtype
+            and gradient.is_contiguous()
+            and not gradient.is_neg()
+        )
+    )
 
 
 def _dtype(array: Array) -> torch.dtype:

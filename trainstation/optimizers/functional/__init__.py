@@ -25,8 +25,8 @@ arrays themselves, for what `jnp.asarray(p)` made before a step may share their 
 `state` is empty at first. It comes to hold, for one array, "step" (an int) and the moments, as NumPy arrays that later
 calls change in place; for several arrays, such a dict for each, by its key in a dict `p`, by its index in a list or
 tuple. A copy, a pickle, or what was read from a file goes on where the dict was. All hyper-parameters may change from
-call to call. Between calls nothing holds on to `p` or `g`. Contiguous arrays go fastest. Two threads must not step the
-same `p` or `state` at once.
+call to call. Between calls nothing holds on to `p` or `g`. Contiguous arrays go fastest. Threads that share a `state`
+wait for one another; two must not step the same `p` at once.
 
 Every other registered optimizer steps the memory of a float32 or float64 array too, through a tensor around it:
 

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-import weakref
-from bisect import bisect_left
+import os
+import threading
 from collections.abc import Mapping, Sequence
-from operator import is_, lt
+from contextlib import ExitStack
+from functools import partial
 from typing import Any
 
-from trainstation import kernels
+import numpy as np
+
 from trainstation.errors import ShapeError
+from trainstation.optimizers.actions import Action
 from trainstation.optimizers.base import Optimizer
+from trainstation.optimizers.contract import Contract
 from trainstation.optimizers.functional.arguments import Arguments, Array, Arrays, State, name_at
-from trainstation.optimizers.hyper import Group
-from trainstation.optimizers.stepping.rows import Row
+from trainstation.optimizers.stepping.row import Row
+from trainstation.optimizers.stepping.source import Source
 from trainstation.optimizers.stepping.table import Table
-from trainstation.optimizers.stepping.watch import Watch
 
 __all__ = ["step"]
-
-Reference = weakref.ref[Array]
 
 
 class Count(int):
@@ -35,46 +36,116 @@ def step(
     kind: type[Optimizer], p: Arrays, g: Arrays, state: State, hyper: Mapping[str, Any], state_dtype: str | None
 ) -> None:
     """Make one step of an optimizer of this class; `functional.adam_` says what of."""
+    arguments = _read(p, g, state)
+    kept = _keeper(arguments.states[0]) if arguments.states else None
+    if kept is not None:
+        with kept.optimizer.hold_steps():  # threads that share a state wait for one another
+            if kept.fits(kind, arguments, state_dtype):
+                kept.step(arguments, hyper)
+                return
+    # A state that is new, or of which parts were stepped apart, has no one lock: all there are are held.
+    with _first_steps, ExitStack() as held:
+        known: set[int] = set()
+        while True:
+            arguments = _read(p, g, state)
+            keepers = {id(each): each for each in map(_keeper, arguments.states) if each is not None}
+            if keepers.keys() <= known:
+                break
+            for each in keepers.values():
+                held.enter_context(each.optimizer.hold_steps())
+            known |= keepers.keys()
+        Cached(kind, arguments, hyper, state_dtype).step(arguments, hyper)
+
+
+def _read(p: Arrays, g: Arrays, state: State) -> Arguments:
     arguments = Arguments()
     arguments.add((), p, g, state)
-    kept = getattr(arguments.states[0].get("step"), "kept", None) if arguments.states else None
-    if kept is None or not kept.fits(kind, arguments, state_dtype):
-        arguments.check()
-        kept = Cached(kind, arguments, hyper, state_dtype)
-    kept.step(arguments, hyper)
-    for parent, key, child in arguments.new_states:
-        parent[key] = child
+    return arguments
+
+
+def _keeper(state: State) -> Cached | None:
+    """Return what the next step of a state can go on with."""
+    kept: Cached | None = getattr(state.get("step"), "kept", None)
+    return kept
+
+
+_first_steps = threading.RLock()
+
+
+def _renew_after_fork() -> None:
+    """Give a forked child a lock that no vanished thread holds."""
+    global _first_steps  # noqa: PLW0603  # one for all states
+    _first_steps = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):  # POSIX
+    os.register_at_fork(after_in_child=_renew_after_fork)
 
 
 class Cell:
-    """A parameter, as an optimizer wants it: a place among the arguments, which are let go of between steps."""
+    """A parameter, as an optimizer wants it: a place for the arrays of a call."""
 
-    __slots__ = ("_gs", "_place", "_ps")
+    __slots__ = ("data", "grad")
 
-    def __init__(self, ps: list[Array], gs: list[Array], place: int) -> None:
-        self._ps, self._gs, self._place = ps, gs, place
-
-    @property
-    def data(self) -> Any:
-        """The values; None between steps."""
-        return self._ps[self._place] if self._ps else None
-
-    @property
-    def grad(self) -> Any:
-        """The gradient; None between steps."""
-        return self._gs[self._place] if self._gs else None
+    def __init__(self, data: Any, grad: Any) -> None:
+        self.data, self.grad = data, grad
 
 
-class CachedWatch(Watch):
-    """Of a table whose arrays were checked as arguments: only hyper-parameters may change behind it."""
+class ArgumentSource(Source):
+    """Bare arrays as parameters: lent for a call, with states that are in dicts of the user's.
 
-    def is_current(self, groups: Sequence[Group], wanted: Sequence[Any] | None) -> bool:  # noqa: ARG002  # always all
-        """Whether the hyper-parameters are those of the last step."""
-        return self.changed_groups(groups) == []
+    Attributes:
+        arguments: of the call.
+        counts: for each of them, what its step becomes.
+        is_whole: whether all of them run compiled, so that the next call can go on with the table.
 
-    def moved_gradients(self, groups: Sequence[Group], wanted: Sequence[Any] | None) -> list[Row] | None:  # noqa: ARG002
-        """Return no row for which anything is left to be done."""
+    """
+
+    lends = True
+    acts = True
+
+    def __init__(self) -> None:
+        self.arguments = Arguments()
+        self.counts: list[Count] = []
+        self.is_whole = False
+
+    def look(self, optimizer: Contract) -> None:  # noqa: ARG002  # the arguments are all there is
+        """Check the arguments."""
+        self.arguments.check()
+
+    def entry(self, row: Row, gradient: Array | None) -> dict[str, Any]:
+        """Have C compare the array of each call with one that has no elements to speak of."""
+        if not row.is_compiled:
+            return super().entry(row, gradient)
+        row.like = np.broadcast_to(np.zeros((), row.data.dtype), row.data.shape)
+        return {**super().entry(row, gradient), "array": id(row.like), "is_lent": True}
+
+    def standing(self, rows: Sequence[Row], active: Sequence[Row], steps: Array) -> list[Action]:  # noqa: ARG002
+        """Note whether the table can be kept; nobody counts changes of bare arrays."""
+        self.is_whole = all(row.is_compiled for row in active)
         return []
+
+    def added(self, row: Row) -> list[Action]:
+        """Put the arrays of a new state into the user's dict."""
+        made = {name: value for name, value in row.state.items() if name != "step"}
+        return [partial(dict.update, self.arguments.states[row.number], made)]
+
+    def updated(self, row: Row, replaced: Mapping[str, Any]) -> list[Action]:
+        """Put what `update` has replaced into the user's dict, and the count."""
+        return [partial(dict.update, self.arguments.states[row.number], replaced), *self.after([row])]
+
+    def after(self, rows: Sequence[Row]) -> list[Action]:
+        """Count the step in the user's dicts."""
+        states, counts = self.arguments.states, self.counts
+        if not self.is_whole:
+            counts = [Count(count) for count in counts]
+        actions: list[Action] = []
+        for row in rows:
+            former = states[row.number].get("step")
+            actions.append(partial(dict.__setitem__, states[row.number], "step", counts[row.number]))
+            if type(former) is Count:  # one that a user has kept shall not hold moments
+                actions.append(partial(setattr, former, "kept", None))
+        return [*actions, *(partial(dict.__setitem__, *each) for each in self.arguments.new_states)]
 
 
 class Cached:
@@ -83,116 +154,79 @@ class Cached:
     def __init__(
         self, kind: type[Any], arguments: Arguments, hyper: Mapping[str, Any], state_dtype: str | None
     ) -> None:
+        arguments.check()
         self.kind = kind
         self.optimizer: Optimizer = kind(state_dtype=state_dtype, **hyper)
-        self._ps, self._gs = arguments.ps[:], arguments.gs[:]
-        self._cells = [Cell(self._ps, self._gs, place) for place in range(len(arguments.ps))]
+        self._cells = [Cell(p, g) for p, g in zip(arguments.ps, arguments.gs, strict=True)]
         names = [name_at("p", path) for path in arguments.paths]
         self.optimizer.add_param_group({"params": self._cells, "param_names": names})
         for cell, state in zip(self._cells, arguments.states, strict=True):
             if state:
                 self.optimizer.state[cell] = dict(state)
-        self._table = Table()
-        self._former_ps: list[Reference] = []
-        self._former_gs: list[Reference] = []
+        self._source = ArgumentSource()
+        self.optimizer.step_engine.source = self._source
+        self._table: Table | None = None
+        self._moments: list[list[tuple[str, Array]]] = []
 
     def fits(self, kind: type[Optimizer], arguments: Arguments, state_dtype: str | None) -> bool:
-        """Whether the states are as the last step left them, and the table has taken the arrays."""
+        """Whether the states are as the last step left them; C looks at the arrays."""
         return (
             self.kind is kind
             and self.optimizer.state_dtype == state_dtype
-            and len(arguments.ps) == len(self._cells)
-            and self._knows(arguments.states)
-            and self._takes(arguments.ps, arguments.gs)
+            and len(arguments.states) == len(self._moments)
+            and all(map(self._knows, arguments.states, self._moments))
         )
 
-    def _knows(self, states: Sequence[State]) -> bool:
-        for state, moments in zip(states, self._moments, strict=True):
-            if getattr(state.get("step"), "kept", None) is not self:
+    def _knows(self, state: State, moments: Sequence[tuple[str, Array]]) -> bool:
+        if getattr(state.get("step"), "kept", None) is not self:
+            return False
+        for name, moment in moments:  # noqa: SIM110  # a generator would take as long as the step
+            if state.get(name) is not moment:
                 return False
-            for name, moment in moments:
-                if state.get(name) is not moment:
-                    return False
-        return True
-
-    def _takes(self, ps: list[Array], gs: list[Array]) -> bool:
-        """Point the table to arrays; False if one does not fit, or overlaps with another one that is written to."""
-        for p, g, (shape, dtype) in zip(ps, gs, self._rooms, strict=True):
-            if not (p.shape == shape == g.shape and p.dtype == dtype == g.dtype):
-                return False
-            if not (p.flags.carray and g.flags.c_contiguous):
-                return False
-        if not _are(self._former_ps, ps):
-            places = list(map(kernels.address, ps))
-            written = sorted(
-                [*self._written, *((at, at + p.nbytes) for at, p in zip(places, ps, strict=True) if p.size)]
-            )
-            starts, ends = [start for start, _ in written], [end for _, end in written]
-            if any(map(lt, starts[1:], ends)):
-                return False
-            self._starts, self._ends = starts, ends
-            self._table.slots["p"] = places
-            self._former_ps, self._former_gs = list(map(weakref.ref, ps)), []
-        if not _are(self._former_gs, gs):
-            places = list(map(kernels.address, gs))
-            for at, g in zip(places, gs, strict=True):
-                before = bisect_left(self._starts, at + g.nbytes)
-                if before and at < self._ends[before - 1] and g.size:
-                    return False
-            self._table.slots["g"] = places
-            self._former_gs = list(map(weakref.ref, gs))
         return True
 
     def step(self, arguments: Arguments, hyper: Mapping[str, Any]) -> None:
         """Step, and write to the states what is new in them."""
         self.optimizer.param_groups[0].update(hyper)
-        self._ps[:], self._gs[:] = arguments.ps, arguments.gs
+        self._source.arguments, self._source.counts = arguments, self._counts(arguments.states)
         try:
+            for cell, p, g in zip(self._cells, arguments.ps, arguments.gs):  # noqa: B905  # as many; at every step
+                cell.data, cell.grad = p, g
             self.optimizer.step()
         except ShapeError as error:
             error.add_note("p and g fit together; an empty state starts anew")
             raise
         finally:
-            self._ps.clear()
-            self._gs.clear()
-        self._hand_back(arguments.states)
+            self._let_go()
 
-    def _hand_back(self, states: Sequence[State]) -> None:
+    def _counts(self, states: Sequence[State]) -> list[Count]:
+        """Return what the steps of these states become: rows of one t have one count."""
+        made: dict[int, Count] = {}
+        counts = []
+        for state in states:
+            try:
+                t = int(state.get("step", 0))
+            except (TypeError, ValueError):  # the step says so
+                t = 0
+            if t not in made:
+                made[t] = Count(t + 1)
+                made[t].kept = self
+            counts.append(made[t])
+        return counts
+
+    def _let_go(self) -> None:
+        """Hold no argument between calls, and note what the states must be like."""
+        for cell in self._cells:
+            cell.data = cell.grad = None
+        self._source.arguments, self._source.counts = Arguments(), []
         table = self.optimizer.step_engine.table
-        kept = None if table.interpreted else self
-        if table is not self._table:
-            self._runs = [row.run for row in table.rows]
-            for row, state in zip(table.rows, states, strict=True):
-                state.update({name: value for name, value in row.state.items() if name != "step"})
-            if kept:
-                self._keep(table)
-        counts = [Count(t) for _, t in table.runs]
-        for count in counts:
-            count.kept = kept
-        for state, run in zip(states, self._runs, strict=True):
-            former = state.get("step")
-            if type(former) is Count:
-                former.kept = None  # a count that a user has kept shall not hold moments
-            state["step"] = counts[run]
-
-    def _keep(self, table: Table) -> None:
-        """Let go of the arguments, and note what comes next must be like."""
-        self._rooms = [(row.data.shape, row.data.dtype) for row in table.rows]
-        self._moments = [[(name, row.state[name]) for name in _names(row)] for row in table.rows]
-        arrays = [array for moments in self._moments for _, array in moments]
-        self._written = [(place, place + a.nbytes) for a in arrays if a.size and (place := kernels.address(a))]
-        self._former_ps = []
-        table.rows, table.compiled, table.guards = [], [], []
-        table.watch = CachedWatch(self.optimizer.param_groups, (), None)
-        table.call = kernels.Call(table.slots, arrays)
-        self._table = table
+        if table is not None and table is not self._table and self._source.is_whole:
+            for row in table.rows:
+                row.data = row.like
+            self._moments = [[(name, row.state[name]) for name in _names(row)] for row in table.rows]
+            self._table = table
 
 
 def _names(row: Row) -> list[str]:
     """Return what a state calls the arrays that its rule writes to."""
     return [each for name in row.plan.states for each in (name, f"{name}_scale") if each in row.state]
-
-
-def _are(references: Sequence[Reference], arrays: Sequence[Array]) -> bool:
-    """Whether these are the arrays of the last step; NumPy resizes none that is referred to."""
-    return len(references) == len(arrays) and all(map(is_, [reference() for reference in references], arrays))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -10,18 +10,26 @@ from numpy.typing import NDArray
 
 from trainstation.errors import ShapeError
 
-__all__ = ["Range", "check_data", "check_overlap", "check_state"]
+__all__ = ["check_gradient", "check_state", "check_values", "overlaps_itself"]
 
 Array = NDArray[Any]
-# An array, what to call it, and whether the step writes to it.
-Range = tuple[Array, str, bool]
 
 
-def check_data(name: str, data: Any, gradient: Any) -> None:
-    """Raise an error that names the parameter unless its values can be stepped along its gradient."""
+def check_values(name: str, data: Any) -> None:
+    """Raise an error that names the parameter unless its values can be stepped."""
     if not isinstance(data, np.ndarray) or data.dtype not in (np.float32, np.float64) or not data.dtype.isnative:
         msg = f"{name}: its data must be a float32 or float64 array, not {getattr(data, 'dtype', type(data).__name__)}"
         raise TypeError(msg)
+    if not data.flags.writeable:
+        msg = f"{name}: its data is read-only"
+        raise ValueError(msg)
+    if overlaps_itself(data):
+        msg = f"{name}: its elements lie on top of one another in memory (strides {data.strides})"
+        raise ValueError(msg)
+
+
+def check_gradient(name: str, data: Array, gradient: Any) -> None:
+    """Raise an error that names the parameter unless its values can be stepped along its gradient."""
     if not isinstance(gradient, np.ndarray):
         msg = f"{name}: its gradient must be an array or a tensor, not {type(gradient).__name__}"
         raise TypeError(msg)
@@ -31,13 +39,19 @@ def check_data(name: str, data: Any, gradient: Any) -> None:
     if gradient.dtype != data.dtype:
         msg = f"{name}: its gradient has dtype {gradient.dtype}, the parameter {data.dtype}"
         raise TypeError(msg)
-    if not data.flags.writeable:
-        msg = f"{name}: its data is read-only"
-        raise ValueError(msg)
-    low, high = np.lib.array_utils.byte_bounds(data)
-    if high - low < data.nbytes:
-        msg = f"{name}: its elements lie on top of one another in memory (strides {data.strides})"
-        raise ValueError(msg)
+
+
+def overlaps_itself(array: Array) -> bool:
+    """Whether two elements of an array have a byte in common; where only a search would tell, they count as if."""
+    if array.flags.c_contiguous or not array.size:
+        return False
+    reach = array.itemsize  # of all that the axes with shorter strides say
+    for stride, length in sorted(zip(map(abs, array.strides), array.shape, strict=True)):
+        if length > 1:
+            if stride < reach:
+                return True
+            reach += stride * (length - 1)
+    return False
 
 
 def check_state(name: str, state: dict[str, Any], layout: Mapping[str, tuple[tuple[int, ...], Any]]) -> None:
@@ -50,8 +64,10 @@ def check_state(name: str, state: dict[str, Any], layout: Mapping[str, tuple[tup
     if counter.ndim or counter < 0 or counter != step:
         msg = f"{name}: its step must be a count, not {step!r}"
         raise ValueError(msg)
-    if not isinstance(step, np.ndarray) or step.dtype != np.int64:
-        state["step"] = counter
+    if isinstance(step, np.ndarray) and not step.flags.writeable:
+        msg = f"{name}: its step is read-only"
+        raise ValueError(msg)
+    state["step"] = counter
     for each, (shape, dtype) in layout.items():
         array = state.get(each)
         if not isinstance(array, np.ndarray):
@@ -66,24 +82,6 @@ def check_state(name: str, state: dict[str, Any], layout: Mapping[str, tuple[tup
         if not array.flags.writeable:
             msg = f"{name}: its {each} is read-only"
             raise ValueError(msg)
-
-
-def check_overlap(arrays: Iterable[Range]) -> None:
-    """Raise ValueError if the byte range of an array that a step writes to overlaps with any other's of the step."""
-    ranges = []
-    for array, label, is_written in arrays:
-        if array.size:
-            low, high = np.lib.array_utils.byte_bounds(array)
-            ranges.append((low, high, label, is_written))
-    ranges.sort(key=lambda r: r[:2])
-    end, owner = 0, ""  # of all ranges so far, the one that ends last
-    written_end, writer = 0, ""  # and of those that are written
-    for low, high, label, is_written in ranges:
-        if low < written_end or (is_written and low < end):
-            other = writer if low < written_end else owner
-            msg = f"memory overlaps: the bytes of the {other} and of the {label}"
+        if overlaps_itself(array):
+            msg = f"{name}: the elements of its {each} lie on top of one another in memory (strides {array.strides})"
             raise ValueError(msg)
-        if high > end:
-            end, owner = high, label
-        if is_written:
-            written_end, writer = high, label

@@ -1,109 +1,119 @@
-"""The table of slots that one C call walks: made when an array is new, kept while all of them stay the same."""
+"""The table of a step: made when an array is new, kept while all of them stay the same."""
 
 from __future__ import annotations
 
-import itertools
-import math
 import struct
 import weakref
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from trainstation import kernels
 from trainstation.errors import KernelError
-from trainstation.optimizers.contract import Averaging
+from trainstation.optimizers.actions import Action
 from trainstation.optimizers.hyper import Group
-from trainstation.optimizers.stepping.checks import check_overlap
-from trainstation.optimizers.stepping.rows import Plan, Row
+from trainstation.optimizers.stepping.checks import check_gradient
+from trainstation.optimizers.stepping.noted import Flag, Noted
+from trainstation.optimizers.stepping.overlap import extent_of, may_overlap, ranges_of
+from trainstation.optimizers.stepping.row import Plan, Row
+from trainstation.optimizers.stepping.source import Source
 from trainstation.optimizers.stepping.watch import Watch
 
-__all__ = ["Measure", "Table"]
+__all__ = ["Table"]
 
 Array = NDArray[Any]
 
-# Version counters are set to numbers that no counting by one comes near.
-_stamps = itertools.count(1 << 30, 1 << 30)
-
-
-class Measure(NamedTuple):
-    """What is known of all gradients before anything moves."""
-
-    norm: float
-    clip: float
-    wrong: Row | None  # has a gradient that is not finite
-
 
 class Table:
-    """The rows of a step, and the slots of those that run compiled.
+    """The rows of a step, the slots of those that run compiled, and the entries by which C follows all parameters.
 
-    It holds every array of the step, so that none is freed while C works on it, and weak references too, for which
-    NumPy refuses to resize one.
+    It holds every object of which C has an address, but for gradients.
+
+    Attributes:
+        rows: of all parameters that have been checked; in the order in which gradients are added up.
+        active: those that have a gradient now, and are asked for.
+        compiled: the rows of the slots, in their order.
+        interpreted: those active rows that `update` steps.
+        steps: the counters of all rows.
+        runs: group and t of each run: the rows that have them, for which scalars are asked once a step. Who steps
+            the table counts here, too.
+        added: by the number of a row, what makes its first state the optimizer's.
+        standing: what is done with each step, for the active rows.
+
     """
 
     def __init__(
         self,
-        groups: Sequence[Group] = (),
-        plans: Sequence[Plan] = (),
-        rows: Sequence[Row] = (),
-        wanted: Sequence[Any] | None = None,
-        *,
-        prepares: bool = False,
+        source: Source,
+        groups: Sequence[Group],
+        plans: Sequence[Plan],
+        found: Sequence[tuple[Row, Array | None]],
+        wanted: set[int] | None,
     ) -> None:
-        """Make the table of checked rows.
+        """Make the table of checked rows; nothing outside of it is changed.
 
         Args:
+            source: of the parameters.
             groups: of the optimizer.
             plans: for each group, what its hyper-parameters ask for.
-            rows: of the step.
-            wanted: the list of parameters that was asked for.
-            prepares: whether the optimizer prepares a step, and must know before that nothing has changed.
-
-        Raises:
-            ValueError: bytes that are written lie within the range of another array; both are named.
+            found: rows with their gradients of the moment.
+            wanted: the ids of the parameters that were asked for, or None.
 
         """
-        self.rows = rows
+        self.watch = Watch(groups)
+        self.wanted = wanted
         self.plans = plans
-        self.parameters = tuple(row.parameter for row in rows)
-        self.compiled = [row for row in rows if row.runs_compiled()]
-        self.interpreted = [row for row in rows if not row.runs_compiled()]
-        # The counters of one call are one array; the states' own are views of it.
-        self.steps = np.array([row.state["step"] for row in self.compiled], np.int64)
-        for place, row in enumerate(self.compiled):
-            row.state["step"] = self.steps[place : place + 1].reshape(())
-        arrays = {id(row): row.arrays() for row in rows}
-        check_overlap(itertools.chain.from_iterable(arrays.values()))
-        written = {key: [array for array, _, is_written in found if is_written] for key, found in arrays.items()}
+        self.rows = [row for row, _ in found]
+        self.active: list[Row] = []
+        self.interpreted: list[Row] = []
+        self.runs: list[list[int]] = []
+        self.added: dict[int, list[Action]] = {}
+        self._linked = [parameter for group in groups for parameter in group["params"]]
+        self._source = source
+        self.steps = np.array([row.state["step"] for row in self.rows], np.int64)
+        for number, row in enumerate(self.rows):
+            row.number = number
+            row.state["step"] = self.steps[number : number + 1].reshape(())
+        gradients = {id(row.parameter): gradient for row, gradient in found}
+        for row, gradient in found:
+            row.is_compiled = row.can_compile(gradient) and (
+                gradient is None or source.can_follow(row.parameter, gradient)
+            )
+        self.compiled = [row for row in self.rows if row.is_compiled]
         if self.compiled:
             kernels.isa()  # an instruction set that is not here is an error before anything else
-        self.prepares = prepares
-        every = list(itertools.chain.from_iterable(written.values()))
-        self.watch = Watch(groups, rows, wanted, every, in_c=not (prepares or self.interpreted))
-        self._places = {id(row): place for place, row in enumerate(self.compiled)}
-        self.guards = [weakref.ref(array) for array in every]
         self.slots = self._describe()
-        in_call = list(itertools.chain.from_iterable(written[id(row)] for row in self.compiled))
-        self.call = kernels.Call(self.slots, in_call, self.watch.references)
-        # Which the call averages; `others` are the parameters that are left to it.
-        self.average: Averaging | None = None
-        self.others: list[Any] = []
-        self.renew_runs()
-        self._versions = [row.parameter._version for row in rows if hasattr(row.parameter, "_version")]
-        self.bumps = [
-            row.parameter._bump_version
-            for row in rows
-            if not hasattr(row.parameter, "_version") and hasattr(row.parameter, "_bump_version")
-        ]
+        self._sizes = self.slots["n"].copy()
+        self.entries = self._follow(gradients)
+        self.slots["g"] = [self.entries["g"][row.number] for row in self.compiled]
+        written = [array for row in self.rows for _, array in row.written() if not (source.lends and array is row.data)]
+        self._ranges = ranges_of(extent for row in self.rows for extent in row.extents(None))
+        self._seen = {  # of gradients that were checked for overlap, and that C does not follow
+            row.number: (kernels.place_of(gradient), gradient.strides)
+            for row, gradient in found
+            if gradient is not None
+        }
+        self._guards = [weakref.ref(array) for array in written]  # for which NumPy refuses to resize them
+        self.call = kernels.Call(
+            self.slots,
+            self.entries,
+            [*written, *(row.state["step"] for row in self.rows)],
+            self._ranges,
+            source.exchange,
+        )
+        self.call.wants_all(wanted is not None)
+        self.regroup()
 
     def _describe(self) -> Array:
+        """Make the slots of the compiled rows."""
         slots = np.zeros(len(self.compiled), kernels.SLOT)
         first = 0
         for slot, row in zip(slots, self.compiled, strict=True):
             assert row.plan.rule is not None
-            slot["p"], slot["g"] = kernels.address(row.data), kernels.address(row.gradient)
+            slot["p"] = kernels.address(row.data)
             for place, name in enumerate(row.plan.states):
                 slot["state"][place] = kernels.address(row.state[name])
                 if f"{name}_scale" in row.state:
@@ -112,26 +122,72 @@ class Table:
             slot["rule"], slot["gscale"] = row.plan.rule.index, row.plan.sign
             first += row.data.size
         if self.compiled:
-            slots["step"] = kernels.address(self.steps) + np.arange(len(slots)) * self.steps.itemsize
+            numbers = np.array([row.number for row in self.compiled])
+            slots["step"] = kernels.address(self.steps) + numbers * self.steps.itemsize
         return slots
 
-    def follow(self, groups: Sequence[Group], wanted: Sequence[Any] | None) -> bool:
-        """Take other gradients where that is all that has changed."""
-        moved = self.watch.moved_gradients(groups, wanted)
-        if moved is None or not all(id(row) in self._places for row in moved):
-            return False
-        for row in moved:
-            self.slots[self._places[id(row)]]["g"] = kernels.address(row.gradient)
-        return True
+    def _follow(self, gradients: dict[int, Array | None]) -> Array:
+        """Make the entries of all linked parameters: those of rows first, in their order."""
+        entries = np.zeros(len(self._linked), kernels.ENTRY)
+        known = {id(row.parameter) for row in self.rows}
+        idle = [parameter for parameter in self._linked if id(parameter) not in known]
+        places = {id(row): place for place, row in enumerate(self.compiled)}
+        self._dtypes = [row.data.dtype for row in self.rows]  # which entries refer to, as to these
+        self._shapes = np.array([length for row in self.rows for length in row.data.shape], np.intp)
+        shape = self._shapes.ctypes.data
+        for entry, row in zip(entries[: len(self.rows)], self.rows, strict=True):
+            gradient = gradients[id(row.parameter)]
+            version = getattr(row.parameter, "_version", None)
+            fields = {
+                "p": kernels.place_of(row.data),
+                "g": 0 if gradient is None else kernels.place_of(gradient),
+                "version": id(version) if isinstance(version, list) else 0,
+                "slot": places.get(id(row), kernels.NO_SLOT),
+                "n": row.data.size,
+                "nd": row.data.ndim,
+                "shape": shape,
+                "descr": id(row.data.dtype),
+                "is_double": row.data.dtype == np.float64,
+                "is_active": gradient is not None,
+                "is_wanted": self.wanted is None or id(row.parameter) in self.wanted,
+                **self._source.entry(row, gradient),
+            }
+            shape += row.data.ndim * self._shapes.itemsize
+            for name, value in fields.items():
+                entry[name] = value
+        for entry, parameter in zip(entries[len(self.rows) :], idle, strict=True):
+            fields = {
+                "array": kernels.NO_ARRAY,
+                "slot": kernels.NO_ROW,
+                "is_wanted": self.wanted is None or id(parameter) in self.wanted,
+                **self._source.attributes(parameter),
+            }
+            for name, value in fields.items():
+                entry[name] = value
+        self._versions = [getattr(row.parameter, "_version", None) for row in self.rows]  # likewise
+        return entries
 
-    def renew_runs(self) -> None:
-        """Read all counters: rows of one group and one t are a run, for which scalars are asked once a step.
+    def want(self, wanted: set[int] | None) -> None:
+        """Ask for other parameters than before."""
+        self.wanted = wanted
+        of_rows = [row.parameter for row in self.rows]
+        known = set(map(id, of_rows))
+        parameters = [*of_rows, *(each for each in self._linked if id(each) not in known)]
+        self.entries["is_wanted"] = [wanted is None or id(parameter) in wanted for parameter in parameters]
+        self.call.wants_all(wanted is not None)
+
+    def regroup(self) -> None:
+        """Read who takes part, and all counters: rows of one group and one t are a run.
 
         They stay equal, for they step together, unless a counter is written to.
         """
+        is_active = self.entries["is_active"][: len(self.rows)].tolist()
+        self.active = [row for row in self.rows if is_active[row.number]]
+        self.interpreted = [row for row in self.active if not row.is_compiled]
         places: dict[tuple[int, int], int] = {}
-        for row in self.rows:
-            row.run = places.setdefault((row.group, int(row.state["step"])), len(places))
+        steps = self.steps.tolist()
+        for row in self.active:
+            row.run = places.setdefault((row.group, steps[row.number]), len(places))
         self.runs = [[group, t] for group, t in places]
         self._scalars = kernels.Scalars(len(places))
         self._writers: list[Callable[..., None]] = []
@@ -139,16 +195,67 @@ class Table:
             rule = self.plans[group].rule
             self._writers.append(self._scalars.writer(run, rule.n_scalars) if rule else _ignore)
         if self.compiled:
-            runs = np.array([row.run for row in self.compiled])
-            self.slots["scalars"] = self._scalars.start + runs * self._scalars.SIZE
+            start, size = self._scalars.start, self._scalars.SIZE
+            at = [start + row.run * size if is_active[row.number] else 0 for row in self.compiled]
+            self.slots["scalars"] = at
+            self.slots["n"] = np.where(self.slots["scalars"], self._sizes, 0)
+            self.slots["first"] = np.cumsum(self.slots["n"]) - self.slots["n"]
+        self.standing = tuple(self._source.standing(self.rows, self.active, self.steps))
+        self.entries["is_grouped"][: len(self.rows)] = is_active  # until here, C says each time who has changed
 
-    def is_writable(self) -> bool:
-        """Whether every array that a step writes to still may be; C looks by itself where all rows are compiled."""
-        return all(array.flags.writeable for row in self.rows for array, _, is_written in row.arrays() if is_written)
+    def share_states(self, state: dict[Any, dict[str, Any]], changed: Flag) -> None:
+        """Give states the counters of this table, which are equal; what is new is added with the step itself."""
+        for row in self.rows:
+            if isinstance(row.known, Noted):
+                shared = row.known
+            else:
+                shared = Noted(changed, row.known or row.state)
+                if row.known:
+                    dict.__setitem__(state, row.parameter, shared)
+                else:
+                    self.added[row.number] = [partial(dict.__setitem__, state, row.parameter, shared)]
+            if row.known:
+                dict.__setitem__(shared, "step", row.state["step"])
+            if missing := {name: value for name, value in row.state.items() if name not in shared}:
+                self.added[row.number] = [partial(dict.update, shared, missing)]  # all, where a user has emptied it
+            row.known = shared
+            if row.number in self.added:
+                self.added[row.number] += self._source.added(row)
+
+    def has_counts(self) -> bool:
+        """Whether all counters are counts."""
+        return not (self.steps < 0).any()
 
     def counters_agree(self) -> bool:
-        """Whether each row's counter is still that of its run."""
-        return all(row.state["step"] == self.runs[row.run][1] for row in self.rows)
+        """Whether each active row's counter is still that of its run."""
+        steps = self.steps.tolist()
+        return all(steps[row.number] == self.runs[row.run][1] for row in self.active)
+
+    def wrong_row(self) -> Row:
+        """Return the first row whose gradient is not finite, of those that were measured."""
+        return self.compiled[self.call.wrong_slot]
+
+    def gradients(self) -> dict[int, Array] | None:
+        """Return the gradients of the active rows; None if a table must be made anew.
+
+        Raises:
+            ShapeError, TypeError: one does not fit its parameter.
+
+        """
+        found = {}
+        for row in self.active:
+            gradient = self._source.gradient(row.parameter)
+            if gradient is None:
+                return None
+            if not row.is_compiled:
+                check_gradient(row.name, row.data, gradient)
+                place = kernels.place_of(gradient), gradient.strides
+                if self._seen.get(row.number) != place:
+                    if may_overlap(self._ranges, extent_of(gradient, "", is_written=False)):
+                        return None
+                    self._seen[row.number] = place
+            found[row.number] = gradient
+        return found
 
     def ask(self, scalars: Callable[[Any, int], Sequence[float]], hypers: Sequence[Group]) -> None:
         """Take the scalars of all rows: `scalars(hyper, t)` is called once for each distinct pair of group and t."""
@@ -173,34 +280,6 @@ class Table:
                 with np.errstate(all="ignore"):
                     rounded[key] = tuple(map(key[1], scalars(hypers[group], done + 1)))
             row.scalars = rounded[key]
-
-    def measure(self, max_norm: float | None) -> Measure:
-        """Look at all gradients before anything moves; what C does by itself where all rows are compiled."""
-        total, wrong = 0.0, None
-        for row in self.rows:
-            gradient = np.ascontiguousarray(row.gradient)
-            sum_of_row = kernels.squares(gradient)
-            total += sum_of_row
-            if wrong is None and not math.isfinite(sum_of_row) and not np.isfinite(gradient).all():
-                wrong = row
-        norm = math.sqrt(total)
-        factor = max_norm / (norm + 1e-6) if max_norm else 1.0
-        return Measure(norm, 1.0 if factor >= 1 else factor, wrong)
-
-    def advance(self) -> None:
-        """Note that a step was made: every run is one further, every parameter was changed in place."""
-        for run in self.runs:
-            run[1] += 1
-        self.bump()
-
-    def bump(self) -> None:
-        """Tell all parameters that they were changed in place."""
-        stamp = next(_stamps)
-        for version in self._versions:
-            version[0] = stamp
-        if self.bumps:
-            for bump in self.bumps:
-                bump()
 
 
 def _ignore(t: int, *values: float) -> None:

@@ -19,6 +19,9 @@ from trainstation_classics.common import Array, moment_scalars, moments, real_po
 __all__ = ["NAdam"]
 
 NEGLIGIBLE = 2.0**-60  # 1 - x is 1 for such an x
+# Of this many factors 1 - 0.5 * base^t the product is negligible, or else all that follow are 1: if base^MANY is not
+# negligible, base > 2^(-60 / MANY) = 0.9899, and the sum of 0.5 * base^t is at least 49.
+MANY = 4096
 
 
 def factor(beta1: float, base: float, t: int) -> float:
@@ -111,8 +114,11 @@ class NAdam(Optimizer):
         (beta1, beta2), lr = hyper["betas"], hyper["lr"]
         # No mu is larger than beta1. The number of products is a power of two, for which they seldom are made anew.
         is_negligible = power(beta1, t) < NEGLIGIBLE
-        base, product = products(beta1, float(hyper["momentum_decay"]), 0 if is_negligible else 1 << t.bit_length())
-        done, ahead = (0.0, 0.0) if is_negligible else product[t : t + 2]
+        many = 0 if is_negligible else min(1 << t.bit_length(), MANY)
+        base, product = products(beta1, float(hyper["momentum_decay"]), many)
+        done, ahead = (
+            0.0 if is_negligible else product[min(n, MANY)] * power(beta1, max(n - MANY, 0)) for n in (t, t + 1)
+        )
         along_g = lr * (1 - factor(beta1, base, t)) / (1 - done)
         along_m = lr * factor(beta1, base, t + 1) / (1 - ahead)
         return *moment_scalars(hyper), along_g, along_m, 1 / sqrt(1 - power(beta2, t)), hyper["eps"]

@@ -14,14 +14,16 @@ from trainstation.create import create_optimizer
 from trainstation.errors import ShapeError
 from trainstation.kernels import copy_beside
 from trainstation.optimizers import Optimizer
-from trainstation.optimizers.groups import Parameter, describe, gradient_of, require
+from trainstation.optimizers.actions import Action, move_towards, put
+from trainstation.optimizers.contract import FollowUp
+from trainstation.optimizers.groups import Parameter, require
 
 __all__ = ["Lookahead"]
 
 Array = NDArray[Any]
 
 # An optimizer that has one of these of its own is more than a rule.
-WHOLE = ("step", "prepare", "train", "eval", "state_dict", "load_state_dict")
+WHOLE = ("step", "prepare", "follow_up", "train", "eval", "state_dict", "load_state_dict")
 
 
 class Lookahead(Optimizer):
@@ -68,7 +70,6 @@ class Lookahead(Optimizer):
         self.base = inner = _make(base, lr, base_options or {})
         self.optional_states = inner.optional_states  # type: ignore[misc]  # those of this base
         self._renamed: dict[str, str] = {name: f"base_{name}" for name in ("k", "alpha") if name in inner.defaults}
-        self._is_due = False
         theirs = {self._renamed.get(name, name): value for name, value in inner.defaults.items()}
         super().__init__(
             params,
@@ -102,8 +103,7 @@ class Lookahead(Optimizer):
         return self.base.state_kinds(self._theirs(hyper))
 
     def scalars(self, hyper: Mapping[str, Any], t: int) -> Sequence[float]:
-        """Return the base's; every step asks for those of each group and t, so a k-th step is known by it."""
-        self._is_due |= t % hyper["k"] == 0
+        """Return the base's."""
         return self.base.scalars(self._theirs(hyper), t)
 
     def update(self, p: Array, g: Array, state: dict[str, Any], scalars: Sequence[Any]) -> None:
@@ -121,34 +121,20 @@ class Lookahead(Optimizer):
         slow = {"slow_params": copy_beside(p.data, p.data), "slow_step": np.zeros((), np.int64)}
         return {**self.base.init_state(p), **slow}
 
-    def step(self, parameters: Sequence[Parameter] | Callable[[], Any] | None = None) -> Any:
-        """Update parameters as any optimizer does, and then the slow weights of those that made their k-th step."""
-        with self.hold_steps():
-            self._is_due = False
-            try:
-                return super().step(parameters)
-            finally:  # an error may come after some parameters were stepped
-                if self._is_due:
-                    self._look_ahead()
+    def follow_up(self, hyper: Mapping[str, Any], t: int) -> FollowUp | None:
+        """Move the slow weights of those that make their k-th step, and the parameters to them."""
+        if t % hyper["k"]:
+            return None
+        alpha = hyper["alpha"]
 
-    def _look_ahead(self) -> None:
-        with np.errstate(all="ignore"):
-            for index, group in enumerate(self.param_groups):
-                k, alpha = group["k"], group["alpha"]
-                for position, parameter in enumerate(group["params"]):
-                    state = self.state.get(parameter)
-                    if state is None or gradient_of(parameter) is None:
-                        continue
-                    t, slow = int(state["step"]), state["slow_params"]
-                    if t % k or t == state["slow_step"]:
-                        continue
-                    if parameter.data.shape != slow.shape or parameter.data.dtype != slow.dtype:
-                        name = describe(group, index, position)
-                        msg = f"{name}: its slow_params has shape {slow.shape} and dtype {slow.dtype}"
-                        raise ShapeError(msg)
-                    slow += alpha * (parameter.data - slow)
-                    parameter.data[...] = slow  # the step has told the parameter that it is changed
-                    state["slow_step"][...] = t
+        def look_ahead(name: str, p: Array, state: Mapping[str, Any]) -> list[Action]:
+            slow = state["slow_params"]
+            if p.shape != slow.shape or p.dtype != slow.dtype:
+                msg = f"{name}: its slow_params has shape {slow.shape} and dtype {slow.dtype}"
+                raise ShapeError(msg)
+            return [*move_towards(slow, p, alpha), put(p, slow), put(state["slow_step"], t)]
+
+        return look_ahead
 
 
 def _make(base: str | type[Optimizer], lr: float, options: Mapping[str, Any]) -> Optimizer:

@@ -82,7 +82,7 @@ class Prodigy(Optimizer):
         max_grad_norm: float | None = None,
         on_nonfinite: str = "ignore",
     ) -> None:
-        self._next: dict[str, float] = {}
+        self._next: dict[str, float] = _start(d0)
         super().__init__(
             params,
             {
@@ -128,7 +128,7 @@ class Prodigy(Optimizer):
                 group.update(_start(group["d0"]))
 
     def prepare(self, active: Sequence[Parameter]) -> None:  # noqa: ARG002  # the first group has the sums
-        """Make d of the last step's sums; it is `update` that writes it to the groups, if the step is made."""
+        """Make d of the last step's sums; it is written to the groups with each parameter that is stepped."""
         first = self.param_groups[0]
         d, d_max, r, denominator = (first[name] for name in ("d", "d_max", "d_numerator", "d_denominator"))
         if denominator > 0:
@@ -139,7 +139,7 @@ class Prodigy(Optimizer):
 
     def scalars(self, hyper: Mapping[str, Any], t: int) -> Sequence[float]:
         """Return 1-d*lr*c*weight_decay, beta1, d*(1-beta1), beta2, d^2*(1-beta2), beta3, factors of r and s, ..."""
-        (beta1, beta2), d = hyper["betas"], self._next.get("d", hyper["d"])
+        (beta1, beta2), d = hyper["betas"], self._next["d"]
         correction = sqrt(1 - power(beta2, t)) / (1 - power(beta1, t)) if hyper["bias_correction"] else 1.0
         d_lr = d * hyper["lr"] * correction
         return (
@@ -159,19 +159,17 @@ class Prodigy(Optimizer):
         """Step one parameter: the equations of the class, in their order."""
         keep, beta1, add1, beta2, add2, beta3, factor_r, factor_s, eps, d_lr = scalars
         m, v, s = state["exp_avg"], state["exp_avg_sq"], state["s"]
-        first = self.param_groups[0]
-        if self._next:  # the first of this step
-            for group in self.param_groups:
-                group["d"] = self._next["d"]
-            first.update(self._next)
-            self._next = {}
-        first["d_numerator"] += float(factor_r) * float(np.sum(g * (state["p0"] - p), dtype=np.float64))
+        sums = self._next  # over the parameters of this step so far
+        sums["d_numerator"] += float(factor_r) * float(np.sum(g * (state["p0"] - p), dtype=np.float64))
         m[...] = flush(beta1 * m + add1 * g)
         v[...] = flush(beta2 * v + (add2 * g) * g)
         s[...] = flush(beta3 * s + factor_s * g)
-        first["d_denominator"] += float(np.sum(np.abs(s), dtype=np.float64))
+        sums["d_denominator"] += float(np.sum(np.abs(s), dtype=np.float64))
         p *= keep
         p -= d_lr * (m / (np.sqrt(v) + eps))
+        for group in self.param_groups:
+            self.note_settings(group, {"d": sums["d"]})
+        self.note_settings(self.param_groups[0], dict(sums))
 
 
 def _start(d0: float) -> dict[str, float]:

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainstation.errors import ShapeError
-from trainstation.gradtrack import mark_written
 from trainstation.kernels import copy_beside, power
 from trainstation.optimizers import Optimizer
+from trainstation.optimizers.actions import move_towards
 from trainstation.optimizers.elementwise import flush, l2
 from trainstation.optimizers.groups import Parameter, describe, require
 
@@ -86,13 +86,15 @@ class ScheduleFree(Optimizer):
                     if parameter in self.state:
                         _check(describe(group, index, position), parameter.data, self.state[parameter]["z"])
                         moves.append((parameter, 1 - beta if train else 1 - 1 / beta))
+            room = np.empty(max((parameter.data.nbytes for parameter, _ in moves), default=0), np.uint8)
+            actions = []
+            for parameter, weight in moves:
+                p = parameter.data
+                difference = np.ndarray(p.shape, p.dtype, room)  # one room for all, which follow one another
+                actions += move_towards(p, self.state[parameter]["z"], weight, difference)
             with np.errstate(all="ignore"):
-                for parameter, weight in moves:
-                    p = parameter.data
-                    p += weight * (self.state[parameter]["z"] - p)
-                    mark_written(parameter)
-            for settings in (self.defaults, *self.param_groups):
-                settings["train_mode"] = train
+                settings = [(each, {"train_mode": train}) for each in (self.defaults, *self.param_groups)]
+                self.commit(actions, [parameter for parameter, _ in moves], settings)
 
     def load_state_dict(self, sd: Mapping[str, Any]) -> None:
         """Take over a copy of what `state_dict` returned, and its mode; the parameters are to be those of that mode."""
