@@ -3,6 +3,7 @@
 import gc
 import sys
 import threading
+import weakref
 
 import numpy as np
 import pytest
@@ -198,3 +199,24 @@ def test_collecting_garbage_within_a_step_frees_nothing_that_it_uses(kind):
         one.step()
         other.step()
     assert p.data.tobytes() == plain.data.tobytes()
+
+
+def test_a_class_of_gradients_lives_as_long_as_a_table_knows_where_they_keep_their_array():
+    """Or else another class may get its place in memory, whose objects keep something else there."""
+
+    class Parameter:
+        __slots__ = ("data", "grad")
+
+    kind = type("Gradient", (), {"__slots__": ("data",)})
+    p = Parameter()
+    p.data, p.grad = np.zeros(4, np.float32), kind()
+    p.grad.data = np.ones(4, np.float32)
+    optimizer = SGD([p], lr=1.0)
+    for _ in range(2):
+        optimizer.step()
+    of, kind, p.grad = weakref.ref(kind), None, None
+    gc.collect()
+    assert of() is not None
+    del optimizer
+    gc.collect()
+    assert of() is None

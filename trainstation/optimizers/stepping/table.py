@@ -165,6 +165,8 @@ class Table:
             for name, value in fields.items():
                 entry[name] = value
         self._versions = [getattr(row.parameter, "_version", None) for row in self.rows]  # likewise
+        followed = zip(self.rows, entries["owner_kind"][: len(self.rows)].tolist(), strict=True)
+        self._kinds = [type(row.parameter.grad) for row, owner_kind in followed if owner_kind]  # likewise
         return entries
 
     def want(self, wanted: set[int] | None) -> None:
