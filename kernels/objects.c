@@ -4,8 +4,8 @@
 
 #include <stddef.h>
 
-/* NumPy's array object, as its macros PyArray_DATA, PyArray_DIMS, PyArray_DESCR and PyArray_FLAGS read it.
- * trainstation/kernels/objects.py tries that once. */
+/* NumPy's array object, as its macros PyArray_DATA, PyArray_DIMS, PyArray_DESCR and PyArray_FLAGS read it: part of the
+ * ABI of NumPy 2. */
 typedef struct {
     PyObject head;
     char *data;

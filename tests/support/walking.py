@@ -125,7 +125,7 @@ class Stepping(RuleBasedStateMachine):
         for model, values in in_double:
             np.testing.assert_allclose(model.values, values, rtol=1e-4, atol=2e-5)
         self.averaged += is_made and self.average is not None
-        Stepping.made += is_made
+        type(self).made += is_made
         return is_made
 
     @invariant()

@@ -3,11 +3,13 @@
 import math
 
 import numpy as np
+from hypothesis import HealthCheck, settings
+from hypothesis.stateful import run_state_machine_as_test
 
 from trainstation.optimizers.elementwise import sum_of_squares
 from trainstation.optimizers.hyper import scaled
 
-__all__ = ["Modelled", "adam_in_double", "model_step"]
+__all__ = ["Modelled", "adam_in_double", "model_step", "run_walk"]
 
 
 class Modelled:
@@ -105,3 +107,18 @@ def adam_in_double(model, hyper, gradient):
     exp_avg_sq = beta2 * state["exp_avg_sq"].astype(np.float64) + (1 - beta2) * gradient.astype(np.float64) ** 2
     root = np.sqrt(exp_avg_sq / (1 - beta2**t)) + hyper["eps"]
     return model.values - hyper["lr"] * (exp_avg / (1 - beta1**t)) / root
+
+
+def run_walk(machine, examples, length):
+    """Walk that often, so far; say how many steps were made."""
+    machine.made = 0
+    run_state_machine_as_test(
+        machine,
+        settings=settings(
+            max_examples=examples,
+            stateful_step_count=length,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
+    print(f"{machine.made} steps")

@@ -7,10 +7,9 @@ import threading
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
-from walks import Modelled, model_step
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from walks import Modelled, model_step, run_walk
 
 import trainstation as ts
 from trainstation.optimizers import SGD, Adam, AdamW, RMSprop, functional
@@ -182,14 +181,4 @@ class Walk(RuleBasedStateMachine):
     ids=["few", "many"],
 )
 def test_a_random_walk_has_the_bits_of_the_model(examples, length):
-    Walk.made = 0
-    run_state_machine_as_test(
-        Walk,
-        settings=settings(
-            max_examples=examples,
-            stateful_step_count=length,
-            deadline=None,
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
-    print(f"{Walk.made} steps")
+    run_walk(Walk, examples, length)

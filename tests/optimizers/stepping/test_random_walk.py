@@ -6,10 +6,10 @@ import pickle
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import rule, run_state_machine_as_test
+from hypothesis.stateful import rule
 from walking import LAYOUTS, Stepping, drawn, places, seeds
+from walks import run_walk
 
 import trainstation as ts
 
@@ -200,14 +200,4 @@ class Walk(Stepping):
     ids=["few", "many"],
 )
 def test_a_random_walk_has_the_bits_of_the_model(examples, length):
-    Stepping.made = 0
-    run_state_machine_as_test(
-        Walk,
-        settings=settings(
-            max_examples=examples,
-            stateful_step_count=length,
-            deadline=None,
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
-    print(f"{Stepping.made} steps")
+    run_walk(Walk, examples, length)

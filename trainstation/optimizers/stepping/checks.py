@@ -20,12 +20,7 @@ def check_values(name: str, data: Any) -> None:
     if not isinstance(data, np.ndarray) or data.dtype not in (np.float32, np.float64) or not data.dtype.isnative:
         msg = f"{name}: its data must be a float32 or float64 array, not {getattr(data, 'dtype', type(data).__name__)}"
         raise TypeError(msg)
-    if not data.flags.writeable:
-        msg = f"{name}: its data is read-only"
-        raise ValueError(msg)
-    if overlaps_itself(data):
-        msg = f"{name}: its elements lie on top of one another in memory (strides {data.strides})"
-        raise ValueError(msg)
+    _check_room(name, "data", data)
 
 
 def check_gradient(name: str, data: Array, gradient: Any) -> None:
@@ -39,6 +34,16 @@ def check_gradient(name: str, data: Array, gradient: Any) -> None:
     if gradient.dtype != data.dtype:
         msg = f"{name}: its gradient has dtype {gradient.dtype}, the parameter {data.dtype}"
         raise TypeError(msg)
+
+
+def _check_room(name: str, what: str, array: Array) -> None:
+    """Raise an error that names the parameter unless an array can be written to, each element apart."""
+    if not array.flags.writeable:
+        msg = f"{name}: its {what} is read-only"
+        raise ValueError(msg)
+    if overlaps_itself(array):
+        msg = f"{name}: in its {what}, elements lie on top of one another in memory (strides {array.strides})"
+        raise ValueError(msg)
 
 
 def overlaps_itself(array: Array) -> bool:
@@ -79,9 +84,4 @@ def check_state(name: str, state: dict[str, Any], layout: Mapping[str, tuple[tup
                 f"{np.dtype(dtype)}; unlink_parameter() or clear_states() starts anew"
             )
             raise ShapeError(msg)
-        if not array.flags.writeable:
-            msg = f"{name}: its {each} is read-only"
-            raise ValueError(msg)
-        if overlaps_itself(array):
-            msg = f"{name}: the elements of its {each} lie on top of one another in memory (strides {array.strides})"
-            raise ValueError(msg)
+        _check_room(name, each, array)

@@ -88,19 +88,19 @@ class Run:
         self._averages = None
         self.table.regroup()
 
-    def step(self, optimizer: Contract) -> LastStep | int:
-        """Step the active rows; or say why nothing was done."""
+    def step(self, optimizer: Contract, is_measured: bool) -> LastStep | int:
+        """Step the active rows, if need be after a look at all gradients; or say why nothing was done."""
         table = self.table
         if not table.active:
             return self._nothing(optimizer)
         if table.interpreted or self._prepares or self._follows_up:
             with np.errstate(all="ignore"):
-                return self._in_turn(optimizer)
+                return self._in_turn(optimizer, is_measured)
         if optimizer.weight_average is None:
             is_plain = not (table.added or self._source.acts or self._averages)
-            return self._at_once(optimizer, table.standing if is_plain else self._actions(optimizer))
+            return self._at_once(optimizer, is_measured, table.standing if is_plain else self._actions(optimizer))
         with np.errstate(all="ignore"):
-            return self._at_once(optimizer, self._actions(optimizer))
+            return self._at_once(optimizer, is_measured, self._actions(optimizer))
 
     def _nothing(self, optimizer: Contract) -> LastStep | int:
         """Do nothing, if there still is no gradient."""
@@ -113,11 +113,10 @@ class Run:
             warnings.warn(msg, NoGradientWarning, stacklevel=6)
         return unmeasured(None)
 
-    def _at_once(self, optimizer: Contract, actions: tuple[Action, ...]) -> LastStep | int:
+    def _at_once(self, optimizer: Contract, is_measured: bool, actions: tuple[Action, ...]) -> LastStep | int:
         """Step all rows in one call, with what belongs to it."""
         table = self.table
         table.ask(optimizer.scalars, self.hypers)
-        is_measured = optimizer.max_grad_norm is not None or optimizer.on_nonfinite != "ignore"
         if not is_measured:
             result = table.call(actions)
         elif optimizer.is_alone():
@@ -142,7 +141,7 @@ class Run:
         # By tuple's own constructor: a named tuple's is a call of Python's.
         return tuple.__new__(LastStep, (math.sqrt(table.call.squares), False, isa_of(table.call.isa)))
 
-    def _in_turn(self, optimizer: Contract) -> LastStep | int:
+    def _in_turn(self, optimizer: Contract, is_measured: bool) -> LastStep | int:
         """Look at all gradients, prepare, step the rows without a compiled rule in NumPy, the others in one call."""
         table = self.table
         result = table.call.look()
@@ -154,7 +153,7 @@ class Run:
         if gradients is None:
             return OTHER
         norm, clip = None, 1.0
-        if optimizer.max_grad_norm is not None or optimizer.on_nonfinite != "ignore":
+        if is_measured:
             squares, wrong = measured(table.active, gradients)
             norm, clip, is_made = decided(optimizer, squares, wrong is None)
             if not is_made:

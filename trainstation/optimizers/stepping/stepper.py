@@ -33,7 +33,7 @@ class Stepper:
 
     """
 
-    __slots__ = ("_kept", "_max_grad_norm", "_on_nonfinite", "_settings", "builds", "changed", "source")
+    __slots__ = ("_is_measured", "_kept", "_max_grad_norm", "_on_nonfinite", "_settings", "builds", "changed", "source")
 
     def __init__(self, source: Source) -> None:
         self.changed = Flag(True)
@@ -41,6 +41,7 @@ class Stepper:
         self.builds = 0
         self._max_grad_norm: float | None = None  # the policies that were checked
         self._on_nonfinite = "ignore"
+        self._is_measured = False  # whether these look at all gradients first
         self._settings: list[tuple[Group, Mapping[str, Any]]] = []  # of the parameter that `update` steps
         self._kept: Run | None = None  # of a finished table
 
@@ -67,11 +68,12 @@ class Stepper:
         """Step all that has a gradient, or exactly these."""
         if optimizer.max_grad_norm is not self._max_grad_norm or optimizer.on_nonfinite != self._on_nonfinite:
             check_policies(optimizer.max_grad_norm, optimizer.on_nonfinite)
+            self._is_measured = optimizer.max_grad_norm is not None or optimizer.on_nonfinite != "ignore"
             self._max_grad_norm, self._on_nonfinite = optimizer.max_grad_norm, optimizer.on_nonfinite
         mode = default_fp_mode()  # scalars are computed in Python
         try:
             run = self._followed(optimizer, parameters) or self._built(optimizer, parameters)
-            result = run.step(optimizer)
+            result = run.step(optimizer, self._is_measured)
             if type(result) is int:
                 run, result = self._run_again(optimizer, parameters, run, result)
             if run.is_finished:
@@ -93,7 +95,7 @@ class Stepper:
                 self._kept = run if was_kept else None
             else:
                 run = self._built(optimizer, parameters)
-            result = run.step(optimizer)
+            result = run.step(optimizer, self._is_measured)
             if not isinstance(result, int):
                 return run, result
         msg = "the arrays of a parameter are others whenever a step looks at them"
